@@ -1,0 +1,79 @@
+# `make help` lists the doors. Python 3.11 or newer with venv is all they need, unless a line says more.
+PYTHON ?= python3
+PORT ?= 8000
+# More for pytest: make test ARGS="tests/test_compose.py -x"
+ARGS ?=
+VENV := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help run test check messages stack timing lock
+
+help: ## list the doors
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.run-stamp: requirements.lock | .venv/bin/python
+	$(VENV)/pip install --quiet --require-hashes -r requirements.lock
+	touch $@
+
+.venv/.dev-stamp: requirements-dev.lock | .venv/bin/python
+	$(VENV)/pip install --quiet --require-hashes -r requirements-dev.lock
+	touch $@ .venv/.run-stamp
+
+run: export DEBUG = 1
+run: export BASE_URL = http://localhost:$(PORT)
+run: .venv/.run-stamp ## serve the site at http://localhost:8000 on embedded defaults (PORT=8001 for another)
+	@mkdir -p var
+	@$(VENV)/python manage.py migrate --verbosity 0
+	@$(VENV)/python manage.py compile_catalogues --verbosity 0
+	@echo
+	@echo "  The site          $(BASE_URL)/"
+	@echo "  Its mail          $(BASE_URL)/mailbox/"
+	@echo "  An administrator  DEBUG=1 .venv/bin/python manage.py createsuperuser"
+	@echo "  Stop it           Ctrl-C"
+	@echo
+	@exec $(VENV)/python manage.py runserver localhost:$(PORT)
+
+test: .venv/.dev-stamp ## run every test; names what is missing where Chromium or gettext is
+	$(VENV)/python -m pytest $(ARGS)
+
+# What docker-compose.yml gives the web process, with keys made up for this run.
+make_key = $(shell $(PYTHON) -c "import secrets; print(secrets.token_hex(32))")
+PRODUCTION = DEBUG=0 BASE_URL=https://portal.example TRUSTED_PROXY_COUNT=1 \
+	SECRET_KEY=$(make_key) CODE_KEY=$(make_key) DATA_KEY=$(make_key) \
+	DATABASE_URL=postgresql://mumaris@postgres/mumaris REDIS_URL=redis://valkey:6379/0 \
+	EMAIL_URL=smtp://mail.example:25 DEFAULT_FROM_EMAIL=no-reply@portal.example
+
+check: .venv/.dev-stamp ## linters, formatting, templates, migrations, deployment checks, the compose file
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/djlint --quiet --lint templates
+	git ls-files -z -co --exclude-standard '*.py' | xargs -0 $(VENV)/django-upgrade --check --target-version 5.2
+	DEBUG=1 DATABASE_URL=sqlite://:memory: $(VENV)/python manage.py makemigrations --check --dry-run
+	$(PRODUCTION) $(VENV)/python manage.py check --deploy --fail-level WARNING
+	$(VENV)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+messages: .venv/.run-stamp ## bring our Arabic catalogue up to date with the sources (needs gettext)
+	@command -v xgettext msgmerge >/dev/null || { echo "gettext is not installed (apt-get install gettext)"; exit 1; }
+	DEBUG=1 $(VENV)/python manage.py makemessages --locale ar --no-obsolete --no-wrap --add-location file \
+		--ignore .venv --ignore var --ignore tests
+	@echo "locale/libraries/ar is written by hand: it holds only what we say otherwise than Django and allauth do."
+
+stack: .venv/.dev-stamp ## the production processes on this machine, with generated keys (Ctrl-C stops them)
+	@exec $(VENV)/python -m tests.stack --port $(PORT)
+
+timing: .venv/.dev-stamp ## measure sign-in: cost over one hash, known against unknown addresses
+	$(VENV)/python -m tests.timing
+
+# Neither the index nor local folders may stand in a lock: it is the same on every machine.
+# UPGRADE=--upgrade takes the newest versions; without it the locked ones are kept.
+UPGRADE ?=
+COMPILE = UV_NO_CONFIG=1 $(VENV)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE)
+
+lock: ## write requirements.lock (runtime) and requirements-dev.lock (runtime and tests)
+	@test -x $(VENV)/uv || $(MAKE) .venv/.dev-stamp
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	@! grep -nE 'https?:|file:' requirements.lock requirements-dev.lock

@@ -1,0 +1,73 @@
+"""What allauth does is decided here: where it asks, how it counts, how it mails."""
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from accounts import limits
+from accounts.password_reset import record_new_password
+from mumaris import text
+from mumaris.mail.queue import queue_mail
+from mumaris.text import format_time
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": _("The username or password is wrong."),
+        "incorrect_password": _("The password is wrong."),
+        "enter_current_password": _("The old password is wrong."),
+    }
+
+    def get_login_stages(self):
+        # Its e-mail stage would lead a user without a verified row to our code page, without a challenge.
+        return [stage for stage in super().get_login_stages() if stage.startswith("allauth.mfa.")]
+
+    def is_ajax(self, request):
+        # Any client header would switch pages to JSON.
+        return False
+
+    def authenticate(self, request, **credentials):
+        """Count the try, then check one password. A success gives its tries back. Raises ValidationError."""
+        name = text.sign_in_name(credentials.get("email", ""))
+        count_sign_in_try(request, name)
+        user = super().authenticate(request, **credentials)
+        if user or getattr(request, "pending_registration", None):
+            limits.forget(
+                (limits.SIGN_IN_HERE, name, limits.client_network(request)), (limits.SIGN_IN_ANYWHERE, name)
+            )
+            limits.give_back_ip("sign-in", request)
+        return user
+
+    def pre_authenticate(self, request, **credentials):
+        """Nothing: ``authenticate`` counts."""
+
+    def set_password(self, user, password):
+        # Hashed before the transaction: no lock is held over it.
+        user.set_password(password)
+        with transaction.atomic():
+            record_new_password(user)
+
+    def get_password_change_redirect_url(self, request):
+        return reverse("profile")
+
+    def send_mail(self, template_prefix, email, context):
+        """Queue allauth's mail by its name: rendering is the mail room's, at sending time."""
+        queue_mail(template_prefix.rpartition("/")[2], email, user=context["user"].pk)
+
+
+def count_sign_in_try(request, name: str) -> None:
+    """Count a try against account and network, before any hash. Raises ValidationError that names the end."""
+    if not limits.count_ip("sign-in", request):
+        raise ValidationError(_("Too many tries from this network. Try again in a minute."), code="ip_limit")
+    try:
+        limits.count(limits.SIGN_IN_HERE, name, limits.client_network(request))
+        limits.count(limits.SIGN_IN_ANYWHERE, name)
+    except limits.LimitReached as reached:
+        request.retry_after = reached.until
+        raise ValidationError(
+            _("Too many tries. You can try again at %(time)s, or reset your password now."),
+            code="locked",
+            params={"time": format_time(reached.until)},
+        ) from None

@@ -1,0 +1,80 @@
+"""Accounts for staff: look up, and send a reset mail. Nobody sets a password by hand."""
+
+from django.contrib import admin, messages
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from accounts.models import Consent, PendingRegistration, User
+from accounts.password_reset import request_reset
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Rows that only the portal itself writes."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+@admin.register(User)
+class UserAdmin(admin.ModelAdmin):
+    list_display = ["email", "first_name", "last_name", "language", "is_active", "is_staff", "date_joined"]
+    list_filter = ["is_active", "is_staff", "language"]
+    search_fields = ["=email"]
+    ordering = ["-pk"]
+    show_full_result_count = False
+    fields = [
+        "email", "first_name", "last_name", "language", "is_active", "is_staff", "is_superuser", "groups",
+        "date_joined", "last_login",
+    ]  # fmt: skip
+    # The address is changed by its owner, who proves the new mailbox.
+    readonly_fields = ["email", "date_joined", "last_login"]
+    filter_horizontal = ["groups"]
+    actions = ["send_reset_mail"]
+
+    def get_readonly_fields(self, request, obj=None):
+        rights = [] if request.user.is_superuser else ["is_staff", "is_superuser", "groups"]
+        return [*self.readonly_fields, *rights]
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    @admin.action(description=_("Send a mail to reset the password"), permissions=["change"])
+    def send_reset_mail(self, request, queryset):
+        users = list(queryset.filter(is_active=True))
+        for user in users:
+            request_reset(user.email)
+        text = ngettext(
+            "A reset mail is on its way to %(count)d user.",
+            "Reset mails are on their way to %(count)d users.",
+            len(users),
+        )
+        self.message_user(request, text % {"count": len(users)}, messages.SUCCESS)
+
+
+@admin.register(PendingRegistration)
+class PendingRegistrationAdmin(ReadOnlyAdmin):
+    list_display = ["address", "language", "created_at", "updated_at"]
+    search_fields = ["=address"]
+    ordering = ["-updated_at"]
+    fields = readonly_fields = ["address", "first_name", "last_name", "language", "ip", "created_at", "updated_at"]
+
+
+@admin.register(Consent)
+class ConsentAdmin(ReadOnlyAdmin):
+    list_display = ["user", "kind", "version", "language", "accepted_at", "withdrawn_at"]
+    list_filter = ["kind", "language"]
+    list_select_related = ["user"]
+    search_fields = ["=user__email"]
+    ordering = ["-pk"]
+    fields = readonly_fields = [*list_display, "digest", "ip"]

@@ -1,0 +1,211 @@
+"""The words of every mail about an account, written at sending time in the recipient's language.
+
+Which mail an address gets is decided here and not in the request: a page that never asks whether an
+address is known cannot tell it, neither by its content nor by its time.
+"""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts import challenges, texts
+from accounts.models import Challenge, User
+from accounts.password_reset import RESET_MAIL, find_user, link_parts
+from accounts.registration import CODE_MAIL
+from mumaris.mail.kinds import Kind, Letter, register
+from mumaris.mail.models import Lane, Outbox
+from mumaris.text import format_moment
+
+
+def language_of(row: Outbox) -> str | None:
+    user = find_user(row.recipient)
+    return user and user.language
+
+
+def challenge_of(row: Outbox) -> Challenge | None:
+    return Challenge.objects.filter(pk=row.references["challenge"]).first()
+
+
+def user_of(row: Outbox) -> User:
+    return User.objects.get(pk=row.references["user"])
+
+
+def start_clock(row: Outbox) -> None:
+    challenges.record_acceptance(row.references["challenge"])
+
+
+def end_challenge(row: Outbox, state: str) -> None:
+    challenges.record_failure(row.references["challenge"], state)
+
+
+def page_url(name: str, *args) -> str:
+    """Return the public address of a page in the active language: from the setting, never from a request."""
+    return f"{settings.BASE_URL}{reverse(name, args=args)}"
+
+
+def minutes(span: timedelta) -> str:
+    count = int(span.total_seconds() // 60)
+    return ngettext("%(count)d minute", "%(count)d minutes", count) % {"count": count}
+
+
+def greet(user: User) -> str:
+    return _("Hello %(name)s,") % {"name": user.first_name}
+
+
+def requested_at(row: Outbox) -> tuple[str, str]:
+    return _("Time of the request"), _("%(moment)s (Riyadh time)") % {"moment": format_moment(row.created_at)}
+
+
+def write_registration_code(row: Outbox) -> Letter | None:
+    challenge = challenge_of(row)
+    if challenge is None or challenge.used_at or challenge.failure:
+        return None
+    user = find_user(row.recipient)
+    return write_account_exists(row, user) if user else write_code(row, challenges.derive_code(challenge))
+
+
+def write_code(row: Outbox, code: str) -> Letter:
+    return Letter(
+        subject=_("Your Mumaris Plus code: %(code)s") % {"code": code},
+        title=_("Your verification code"),
+        paragraphs=[_("Enter this code on the registration page to finish creating your account.")],
+        code=code,
+        small=[_("The code works for %(minutes)s.") % {"minutes": minutes(settings.CODE_LIFETIME)}],
+        facts=[requested_at(row)],
+        warning=(
+            _("Not you?"),
+            _("Ignore this message: no account is created without the code. Do not share the code with anyone."),
+        ),
+    )
+
+
+def write_account_exists(row: Outbox, user: User) -> Letter:
+    """Say that the address has an account, or a file at the Commission that nobody has opened yet."""
+    if user.has_usable_password():
+        exists = _("Someone tried to register with your email address. You already have an account with it.")
+    else:
+        exists = _(
+            "Someone tried to register with your email address. The Commission already holds a file with it, "
+            "so you do not need a new account: choose a password for the one you have."
+        )
+    return Letter(
+        subject=_("Someone tried to register with your email"),
+        title=_("You already have an account"),
+        paragraphs=[exists, _("If it was you, sign in. If you do not know your password, choose a new one.")],
+        button=(_("Choose a new password"), page_url("account_reset_password")),
+        facts=[requested_at(row)],
+        warning=(_("Not you?"), _("Ignore this message: your account has not changed.")),
+    )
+
+
+def write_password_reset(row: Outbox) -> Letter | None:
+    challenge = challenge_of(row)
+    if challenge is None or challenge.used_at or challenge.failure:
+        return None
+    user = find_user(row.recipient)
+    return write_reset_link(row, challenge, user) if user and user.is_active else write_no_account(row)
+
+
+def write_reset_link(row: Outbox, challenge: Challenge, user: User) -> Letter:
+    return Letter(
+        subject=_("Reset your Mumaris Plus password"),
+        title=_("Reset your password"),
+        greeting=greet(user),
+        paragraphs=[_("We got a request to reset your Mumaris Plus password.")],
+        button=(
+            _("Choose a new password"),
+            page_url("account_reset_password_from_key", *link_parts(challenge, user)),
+        ),
+        small=[_("The link works once, for %(minutes)s.") % {"minutes": minutes(settings.RESET_LINK_LIFETIME)}],
+        facts=[requested_at(row)],
+        warning=(
+            _("Did you not ask for this?"),
+            _("Ignore this message and your password stays as it is. Do not send this link to anyone."),
+        ),
+    )
+
+
+def write_no_account(row: Outbox) -> Letter:
+    return Letter(
+        subject=_("No Mumaris Plus account with this email"),
+        title=_("There is no account with this email"),
+        paragraphs=[
+            _("Someone asked to reset the password of an account with this email address. There is no such account."),
+            _("If it was you, use the email address that the Commission holds, or create a new account."),
+        ],
+        button=(_("Create a new account"), page_url("account_declaration")),
+        facts=[requested_at(row)],
+        warning=(_("Not you?"), _("Ignore this message.")),
+    )
+
+
+def write_welcome(row: Outbox) -> Letter:
+    user = user_of(row)
+    return Letter(
+        subject=_("Registration completed in Mumaris Plus"),
+        title=_("Registration completed"),
+        greeting=greet(user),
+        paragraphs=[
+            _("Your Mumaris Plus account is ready. Sign in with your email address and your password."),
+            _("This is your receipt of what you accepted when you registered:"),
+        ],
+        facts=[fact for consent in user.consents.order_by("pk") for fact in write_receipt(consent)],
+        warning=(
+            _("Was it not you who registered?"),
+            _("Call %(phone)s.") % {"phone": settings.CONTACT["phone"]},
+        ),
+    )
+
+
+def write_receipt(consent) -> list[tuple[str, str]]:
+    """Return the lines of one accepted text: what, its words where they are short, version, digest, when."""
+    words = [] if consent.kind == consent.Kind.TERMS else [(_("Text"), texts.shown_text(consent.kind))]
+    return [
+        (texts.name_kind(consent.kind), _("version %(version)s") % {"version": consent.version}),
+        *words,
+        (_("Accepted at"), format_moment(consent.accepted_at)),
+        (_("Digest of the text"), consent.digest),
+    ]
+
+
+def write_password_changed(row: Outbox) -> Letter:
+    return Letter(
+        subject=_("Your password was changed"),
+        title=_("Your password was changed"),
+        greeting=greet(user_of(row)),
+        paragraphs=[_("The password of your Mumaris Plus account was changed. You were signed out of other devices.")],
+        facts=[(_("Time of the change"), requested_at(row)[1])],
+        warning=(
+            _("Did you not change it?"),
+            _("Choose a new password at once, then call %(phone)s.") % {"phone": settings.CONTACT["phone"]},
+        ),
+        button=(_("Choose a new password"), page_url("account_reset_password")),
+    )
+
+
+register(
+    Kind(
+        name=CODE_MAIL,
+        lane=Lane.CODE,
+        write=write_registration_code,
+        language=language_of,
+        accepted=start_clock,
+        failed=end_challenge,
+        give_up_after=timedelta(hours=2),
+    )
+)
+register(
+    Kind(
+        name=RESET_MAIL,
+        lane=Lane.CODE,
+        write=write_password_reset,
+        language=language_of,
+        accepted=start_clock,
+        failed=end_challenge,
+    )
+)
+register(Kind(name="welcome", lane=Lane.OTHER, write=write_welcome, language=language_of))
+register(Kind(name="password_changed", lane=Lane.SECURITY, write=write_password_changed, language=language_of))

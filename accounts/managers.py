@@ -1,0 +1,35 @@
+"""Querysets and managers of accounts: the questions that other rooms may ask of its tables."""
+
+from django.conf import settings
+from django.contrib.auth.base_user import BaseUserManager
+from django.db import models, transaction
+from django.utils import timezone
+
+
+class UserManager(BaseUserManager):
+    def create_user(self, email: str, password: str | None = None, **fields):
+        """Create a user with a usable sign-in name. ``password`` may be None: then only a reset opens the door."""
+        user = self.model(email=email, **fields)
+        user.set_password(password)
+        with transaction.atomic():
+            user.save(using=self._db)
+            user.sign_in_names.create(value=user.email)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields):
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class PendingRegistrationQuerySet(models.QuerySet):
+    def alive(self):
+        return self.filter(updated_at__gt=timezone.now() - settings.PENDING_REGISTRATION_LIFETIME)
+
+    def expired(self, now):
+        return self.filter(updated_at__lte=now - settings.PENDING_REGISTRATION_LIFETIME)
+
+    def newest_of_address(self, address: str):
+        return self.alive().filter(address=address).order_by("-updated_at").first()
+
+    def of_visitor(self, visitor: str):
+        """The newest registration of a visitor is the one that counts."""
+        return self.alive().filter(visitor=visitor).order_by("-updated_at").first()

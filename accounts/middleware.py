@@ -1,0 +1,31 @@
+"""Session activity, and the way of a visitor who must sign in first."""
+
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.http import HttpResponseRedirect
+from django.urls import reverse
+
+
+class SessionActivity:
+    """Keeps a used session alive."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        request.session.touch()
+        return response
+
+
+class SignInRequired(LoginRequiredMiddleware):
+    """Closed by default: a page is public only when it says so."""
+
+    def handle_no_permission(self, request, view_func):
+        query = {"next": request.get_full_path()}
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and not request.session.session_key:
+            # The browser still holds the cookie of a session that the server has ended.
+            query["ended"] = "1"
+        return HttpResponseRedirect(f"{reverse('account_login')}?{urlencode(query)}")

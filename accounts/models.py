@@ -1,0 +1,189 @@
+"""Who a person is and what proves it. Shape and truth only: nothing here sends or sees a request."""
+
+import secrets
+import uuid
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from accounts.managers import PendingRegistrationQuerySet, UserManager
+
+# The longest address that SMTP can carry (RFC 5321 4.5.3.1.3).
+ADDRESS_LENGTH = 254
+NAME_LENGTH = 80
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    email = models.EmailField(_("email address"), max_length=ADDRESS_LENGTH, unique=True)
+    first_name = models.CharField(_("first name"), max_length=NAME_LENGTH)
+    last_name = models.CharField(_("family name"), max_length=NAME_LENGTH)
+    language = models.CharField(_("language"), max_length=2, choices=settings.LANGUAGES, default="ar")
+    birth_date = models.DateField(_("birth date"), null=True, blank=True)
+    is_staff = models.BooleanField(_("staff"), default=False)
+    is_active = models.BooleanField(_("active"), default=True)
+    date_joined = models.DateTimeField(_("joined"), db_default=Now())
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = ["first_name", "last_name"]
+    objects = UserManager()
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        constraints = [models.CheckConstraint(condition=models.Q(language__in=["ar", "en"]), name="user_language")]
+
+    def __str__(self):
+        return self.email
+
+    def get_full_name(self):
+        return f"{self.first_name} {self.last_name}".strip()
+
+
+class SignInName(models.Model):
+    """What may be typed as a user name: the e-mail, written here, and the membership number, by profiles."""
+
+    value = models.CharField(max_length=ADDRESS_LENGTH, unique=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_in_names")
+
+    class Meta:
+        verbose_name = _("sign-in name")
+        verbose_name_plural = _("sign-in names")
+
+    def __str__(self):
+        return self.value
+
+
+class Consent(models.Model):
+    """What a user accepted: the digest of the exact text shown. Withdrawal is a time, not a deletion."""
+
+    class Kind(models.TextChoices):
+        DECLARATION = "declaration", _("New practitioner declaration")
+        TERMS = "terms", _("Registration terms")
+        EMAIL = "email", _("Mail from the Commission")
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="consents")
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
+    version = models.CharField(_("version"), max_length=20)
+    digest = models.CharField(_("digest (SHA-256)"), max_length=64)
+    language = models.CharField(_("language"), max_length=2, choices=settings.LANGUAGES)
+    accepted_at = models.DateTimeField(_("accepted at"))
+    ip = models.GenericIPAddressField(_("network address"), null=True)
+    withdrawn_at = models.DateTimeField(_("withdrawn at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("consent")
+        verbose_name_plural = _("consents")
+
+    def __str__(self):
+        return f"{self.get_kind_display()} {self.version}"
+
+
+class PendingRegistration(models.Model):
+    """A registration before its code: it belongs to address + visitor and reserves nothing."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    address = models.CharField(_("email address"), max_length=ADDRESS_LENGTH, db_index=True)
+    visitor = models.CharField(max_length=32)
+    first_name = models.CharField(_("first name"), max_length=NAME_LENGTH)
+    last_name = models.CharField(_("family name"), max_length=NAME_LENGTH)
+    password = models.CharField(max_length=128)
+    language = models.CharField(_("language"), max_length=2, choices=settings.LANGUAGES)
+    ip = models.GenericIPAddressField(_("network address"), null=True)
+    # [{"kind", "version", "digest", "language", "accepted_at"}]: becomes Consent rows at completion.
+    accepted = models.JSONField(_("accepted texts"), default=list)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True, db_index=True)
+
+    objects = PendingRegistrationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("pending registration")
+        verbose_name_plural = _("pending registrations")
+        constraints = [models.UniqueConstraint(fields=["address", "visitor"], name="pending_address_visitor")]
+
+    def __str__(self):
+        return self.address
+
+
+def new_nonce() -> str:
+    return secrets.token_hex(16)
+
+
+class Challenge(models.Model):
+    """The one live code (or link) of a mailbox for a purpose.
+
+    The code itself is stored nowhere: it is a keyed MAC over this row (``accounts/challenges.py``).
+    ``accepted_at`` is when the mail server took the mail, and starts the clock.
+    """
+
+    class Purpose(models.TextChoices):
+        REGISTRATION = "registration", _("registration")
+        RESET = "reset", _("password reset")
+
+    purpose = models.CharField(max_length=20, choices=Purpose)
+    address = models.CharField(max_length=ADDRESS_LENGTH)
+    generation = models.PositiveIntegerField(default=1)
+    nonce = models.CharField(max_length=32, default=new_nonce)
+    key_id = models.CharField(max_length=8)
+    started_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True)
+    # Why the page must say that no code will come: "refused" by the mailbox, or "given_up".
+    failure = models.CharField(max_length=10, blank=True)
+    used_at = models.DateTimeField(null=True)
+    # The former code stays good to its end when a new one was made.
+    former_nonce = models.CharField(max_length=32, blank=True)
+    former_key_id = models.CharField(max_length=8, blank=True)
+    former_until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["purpose", "address"], name="challenge_purpose_address")]
+        indexes = [models.Index(fields=["started_at"], name="challenge_started")]
+
+    def __str__(self):
+        return f"{self.purpose} #{self.pk}"
+
+
+class ChallengeTries(models.Model):
+    """How often one visitor has typed a code against one generation of a challenge."""
+
+    challenge = models.ForeignKey(Challenge, on_delete=models.CASCADE, related_name="tries")
+    generation = models.PositiveIntegerField()
+    visitor = models.CharField(max_length=32)
+    count = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["challenge", "generation", "visitor"], name="tries_challenge_visitor")
+        ]
+
+    def __str__(self):
+        return f"{self.count}"
+
+
+class Throttle(models.Model):
+    """One counter of one limit (``accounts/limits.py``): a single indexed row, counted atomically."""
+
+    kind = models.CharField(max_length=20)
+    key = models.CharField(max_length=64)
+    count = models.PositiveIntegerField(default=0)
+    first_at = models.DateTimeField()
+    next_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "key"], name="throttle_kind_key")]
+
+    def __str__(self):
+        return f"{self.kind} {self.count}"
+
+
+class SpentToken(models.Model):
+    """The digest of a captcha answer or pass that has served: inserting it is what spends it."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self):
+        return self.digest[:8]

@@ -1,0 +1,92 @@
+"""Forgot password: ask for a link, open it, set a new password once.
+
+Like registration, asking never looks the address up: the mail does, when it is written.
+"""
+
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
+from django.utils.http import base36_to_int, int_to_base36
+
+from accounts import challenges, limits
+from accounts.challenges import Purpose
+from accounts.models import Challenge, SignInName, User
+from accounts.registration import mailbox_of
+from mumaris.mail.models import Outbox
+from mumaris.mail.queue import queue_mail
+
+RESET_MAIL = "password_reset"
+
+
+class LinkSpent(Exception):
+    """The link has expired, was used, or died with a password or address change."""
+
+
+def request_reset(address: str) -> None:
+    """Mail a link to the account of this address; an address without one gets a mail that says so."""
+    with transaction.atomic():
+        challenge = challenges.begin_challenge(Purpose.RESET, address)
+        on_its_way = Outbox.objects.waiting().filter(recipient=address, kind=RESET_MAIL)
+        if on_its_way.exists() or not limits.allows(limits.MAILBOX, "reset", mailbox_of(address)):
+            return
+        queue_mail(RESET_MAIL, address, challenge=challenge.pk)
+
+
+def find_user(address: str) -> User | None:
+    name = SignInName.objects.select_related("user").filter(value=address).first()
+    return name and name.user
+
+
+def link_parts(challenge: Challenge, user: User) -> tuple[str, str]:
+    """Return (uid, key) of the live link: the key dies with a change of password or address."""
+    return int_to_base36(user.pk), challenges.derive_link_key(challenge, user.pk, user.password, user.email)
+
+
+def open_link(uid: str, key: str) -> dict:
+    """Return what the session keeps of a good link (ids, not the key). Consumes nothing. Raises LinkSpent."""
+    user = _user_of(uid)
+    challenge = user and Challenge.objects.filter(purpose=Purpose.RESET, address=user.email).first()
+    if not challenge or not challenges.is_link_key(challenge, key, user.pk, user.password, user.email):
+        raise LinkSpent
+    return {"user": user.pk, "challenge": challenge.pk, "generation": challenge.generation}
+
+
+def _user_of(uid: str) -> User | None:
+    try:
+        return User.objects.filter(pk=base36_to_int(uid), is_active=True).first()
+    except ValueError:
+        return None
+
+
+def live_reset(opened: dict | None) -> tuple[User, Challenge]:
+    """Return user and challenge of a link opened in this browser. Raises LinkSpent."""
+    if not opened:
+        raise LinkSpent
+    challenge = Challenge.objects.filter(pk=opened["challenge"], generation=opened["generation"]).first()
+    user = User.objects.filter(pk=opened["user"], is_active=True).first()
+    if not user or not challenge or not challenges.is_live(challenge) or challenge.address != user.email:
+        raise LinkSpent
+    return user, challenge
+
+
+def complete_reset(opened: dict, password: str) -> User:
+    """Set the new password: exactly one of any number of parallel callers does. Raises LinkSpent."""
+    # Hashed before the transaction: no lock is held over it.
+    hashed = make_password(password)
+    user, challenge = live_reset(opened)
+    with transaction.atomic():
+        if not challenges.consume(challenge):
+            raise LinkSpent
+        user = User.objects.select_for_update().get(pk=user.pk)
+        user.password = hashed
+        record_new_password(user)
+        # The link was read in this mailbox: the address is proved, for accounts made by the registry too.
+        user.emailaddress_set.update_or_create(email=user.email, defaults={"verified": True, "primary": True})
+        limits.forget((limits.SIGN_IN_ANYWHERE, user.email))
+    return user
+
+
+def record_new_password(user: User) -> None:
+    """Save a password just set, end every link that opens the account, and tell the owner."""
+    user.save(update_fields=["password"])
+    Challenge.objects.filter(purpose=Purpose.RESET, address=user.email).update(failure="ended")
+    queue_mail("password_changed", user.email, user=user.pk)

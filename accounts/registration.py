@@ -1,0 +1,143 @@
+"""Registration, act by act: begin, resend the code, change the address, complete.
+
+Nothing on this path asks whether the address has an account: the mail is chosen when it is written
+(``accounts/mails.py``), so a stranger sees, waits for and can count nothing that depends on it.
+No user row exists before the code is right.
+"""
+
+from dataclasses import dataclass
+
+from allauth.account.models import EmailAddress
+from django.db import IntegrityError, transaction
+from django.utils.crypto import get_random_string
+
+from accounts import challenges, limits
+from accounts.challenges import NoLiveCode, Purpose
+from accounts.models import Challenge, Consent, PendingRegistration, SignInName, User
+from mumaris.mail.models import Outbox
+from mumaris.mail.queue import queue_mail
+
+CODE_MAIL = "registration_code"
+
+
+class WrongCode(Exception):
+    """The code is not the live one; ``tries_left`` tells this visitor's."""
+
+    def __init__(self, tries_left: int):
+        super().__init__(tries_left)
+        self.tries_left = tries_left
+
+
+class AlreadyRegistered(Exception):
+    """The address has a user by now: registration is complete, and this code signs nobody in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Applicant:
+    """What the registration form holds, the password already hashed."""
+
+    address: str
+    first_name: str
+    last_name: str
+    password: str
+    language: str
+    ip: str
+    accepted: list[dict]
+
+
+def visitor_of(session) -> str:
+    """Return the random id of this browser's session, made at the first need."""
+    if "visitor" not in session:
+        session["visitor"] = get_random_string(32)
+    return session["visitor"]
+
+
+def begin_registration(visitor: str, applicant: Applicant) -> PendingRegistration:
+    """Keep what was typed until the code is right, and send the code."""
+    fields = vars(applicant) | {}
+    address = fields.pop("address")
+    limits.allows(limits.VISITOR_SENDS, visitor, address)
+    with transaction.atomic():
+        # The challenge is locked first everywhere: two acts on one mailbox wait, and never for each other.
+        challenge = challenges.begin_challenge(Purpose.REGISTRATION, address)
+        pending, _made = PendingRegistration.objects.update_or_create(address=address, visitor=visitor, defaults=fields)
+        mail_code(challenge, pending)
+    return pending
+
+
+def mail_code(challenge: Challenge, pending: PendingRegistration) -> None:
+    """Queue the mail of the live code, or withhold it when the mailbox has had enough of them.
+
+    Nobody is told which: the code already sent stays good.
+    """
+    on_its_way = Outbox.objects.waiting().filter(recipient=pending.address, kind=CODE_MAIL)
+    if on_its_way.exists() or not limits.allows(limits.MAILBOX, "code", mailbox_of(pending.address)):
+        return
+    queue_mail(CODE_MAIL, pending.address, language=pending.language, challenge=challenge.pk)
+
+
+def mailbox_of(address: str) -> str:
+    """Return the mailbox behind an address: what follows a plus sign is the reader's own label."""
+    local, _at, domain = address.partition("@")
+    return f"{local.partition('+')[0]}@{domain}"
+
+
+def resend_code(pending: PendingRegistration) -> None:
+    """Send the live code again; a new one when this visitor has no tries left. Raises LimitReached."""
+    limits.count(limits.VISITOR_SENDS, pending.visitor, pending.address)
+    challenge = challenge_of(pending)
+    used_up = challenge is not None and challenges.tries_left(challenge, pending.visitor) <= 0
+    with transaction.atomic():
+        mail_code(challenges.begin_challenge(Purpose.REGISTRATION, pending.address, renew=used_up), pending)
+
+
+def change_address(pending: PendingRegistration, address: str) -> PendingRegistration:
+    """Move a pending registration to another address and send a code there."""
+    limits.allows(limits.VISITOR_SENDS, pending.visitor, address)
+    with transaction.atomic():
+        challenge = challenges.begin_challenge(Purpose.REGISTRATION, address)
+        PendingRegistration.objects.filter(address=address, visitor=pending.visitor).exclude(pk=pending.pk).delete()
+        pending.address = address
+        pending.save(update_fields=["address", "updated_at"])
+        mail_code(challenge, pending)
+    return pending
+
+
+def challenge_of(pending: PendingRegistration) -> Challenge | None:
+    return Challenge.objects.filter(purpose=Purpose.REGISTRATION, address=pending.address).first()
+
+
+def complete_registration(pending: PendingRegistration, code: str) -> User:
+    """Create the user of a pending registration when its code is right.
+
+    Raises NoLiveCode, NoTriesLeft, WrongCode or AlreadyRegistered.
+    """
+    challenge = challenge_of(pending)
+    if challenge is None:
+        raise NoLiveCode
+    left = challenges.count_try(challenge, pending.visitor)
+    if not challenges.matches(challenge, code):
+        raise WrongCode(left)
+    try:
+        with transaction.atomic():
+            if not challenges.consume(challenge):
+                raise AlreadyRegistered
+            return _create_user(pending)
+    except IntegrityError:
+        raise AlreadyRegistered from None
+
+
+def _create_user(pending: PendingRegistration) -> User:
+    user = User.objects.create(
+        email=pending.address,
+        first_name=pending.first_name,
+        last_name=pending.last_name,
+        language=pending.language,
+        password=pending.password,
+    )
+    SignInName.objects.create(value=user.email, user=user)
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    Consent.objects.bulk_create(Consent(user=user, ip=pending.ip, **accepted) for accepted in pending.accepted)
+    PendingRegistration.objects.filter(address=pending.address).delete()
+    queue_mail("welcome", user.email, user=user.pk)
+    return user

@@ -1,0 +1,65 @@
+"""Sessions whose end the server holds: an idle limit, and an absolute one.
+
+They lie in the database alone: a cache in front of it revives ended sessions when it comes back.
+"""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.utils import timezone
+
+# When and as what this session was signed in: {"at": seconds since 1970, "kind": key of SESSION_LIMITS}.
+SIGNED_IN = "signed_in"
+# Activity is written at most this often.
+TOUCH_AFTER = timedelta(minutes=1)
+
+
+class SessionStore(DatabaseStore):
+    stored_until = None
+
+    @classmethod
+    def get_model_class(cls):
+        return DatabaseStore.get_model_class()
+
+    def load(self):
+        # As Django does it, but keeps the stored end: it tells when activity was last written.
+        row = self._get_session_from_db()
+        self.stored_until = row.expire_date if row else None
+        return self.decode(row.session_data) if row else {}
+
+    def mark_signed_in(self, kind: str) -> None:
+        """Start the clocks of a sign-in: "normal", "remembered" or "staff"."""
+        self[SIGNED_IN] = {"at": int(time.time()), "kind": kind}
+
+    @property
+    def absolute_end(self) -> datetime | None:
+        mark = self.get(SIGNED_IN)
+        if mark is None:
+            return None
+        _idle, absolute = settings.SESSION_LIMITS[mark["kind"]]
+        return datetime.fromtimestamp(mark["at"], UTC) + absolute
+
+    def get_expiry_date(self, **kwargs) -> datetime:
+        """Return when the server ends this session if nothing more is asked."""
+        if self.absolute_end is None:
+            return timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE)
+        idle, _absolute = settings.SESSION_LIMITS[self[SIGNED_IN]["kind"]]
+        return min(timezone.now() + idle, self.absolute_end)
+
+    def get_expiry_age(self, **kwargs) -> int:
+        """Return the cookie's age in seconds: it only has to outlive the server's limits."""
+        return int(((self.absolute_end or self.get_expiry_date()) - timezone.now()).total_seconds())
+
+    def get_expire_at_browser_close(self) -> bool:
+        return self.get(SIGNED_IN, {}).get("kind") != "remembered"
+
+    def touch(self) -> None:
+        """Write activity, at most once a minute, by one UPDATE."""
+        is_loaded = "_session_cache" in vars(self)
+        if not is_loaded or self.modified or self.stored_until is None or self.absolute_end is None:
+            return
+        until = self.get_expiry_date()
+        if until - self.stored_until >= TOUCH_AFTER:
+            self.model.objects.filter(session_key=self.session_key).update(expire_date=until)

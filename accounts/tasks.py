@@ -1,0 +1,25 @@
+from datetime import timedelta
+
+from celery import shared_task
+from django.contrib.sessions.models import Session
+from django.utils import timezone
+
+from accounts.models import Challenge, PendingRegistration, SpentToken, Throttle
+
+# The longest that any limit remembers a count.
+THROTTLE_MEMORY = timedelta(hours=48)
+CHALLENGE_MEMORY = timedelta(hours=72)
+
+
+@shared_task(name="accounts.tasks.purge")
+def purge() -> dict[str, int]:
+    """Delete what has served its time and return the counts; safe to run twice at once."""
+    now = timezone.now()
+    finished = {
+        "pending registrations": PendingRegistration.objects.expired(now),
+        "challenges": Challenge.objects.filter(started_at__lt=now - CHALLENGE_MEMORY),
+        "counters": Throttle.objects.filter(next_at__lt=now - THROTTLE_MEMORY),
+        "spent tokens": SpentToken.objects.filter(expires_at__lt=now),
+        "sessions": Session.objects.filter(expire_date__lt=now),
+    }
+    return {name: rows.delete()[0] for name, rows in finished.items()}

@@ -1,0 +1,287 @@
+"""The pages of the account journey: choose the form, call one act, redirect or render."""
+
+from allauth.account.adapter import get_adapter
+from allauth.account.views import LoginView
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.hashers import make_password
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.decorators import method_decorator
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+from django.views.i18n import set_language as set_language_cookie
+
+from accounts import challenges, limits, password_reset, registration, texts
+from accounts.address_hints import suggest_address
+from accounts.forms import ChangeAddressForm, CodeForm, DeclarationForm, ForgotForm, NewPasswordForm, SignupForm
+from accounts.models import Consent, PendingRegistration, User
+from accounts.password_reset import LinkSpent
+from accounts.registration import AlreadyRegistered, Applicant, WrongCode
+from mumaris.text import format_time
+from mumaris.views import too_many_requests
+
+DECLARED = "declaration"
+OPENED_RESET = "opened_reset"
+# In the place of the key in the clean address of the new-password page.
+CLEAN_KEY = "set-password"
+
+
+def visitors_only(view):
+    """Lead somebody who is signed in to the profile."""
+
+    @never_cache
+    @login_not_required
+    @require_http_methods(["GET", "HEAD", "POST"])
+    @sensitive_post_parameters()
+    def wrapped(request, *args, **kwargs):
+        if request.user.is_authenticated:
+            return redirect("profile")
+        return view(request, *args, **kwargs)
+
+    return wrapped
+
+
+def refuse_over_limit(request, *actions: str):
+    """Count a request of this network address; return the 429 page when one of its limits is reached."""
+    for action in actions:
+        if not limits.count_ip(action, request):
+            return too_many_requests(request, until=limits.ip_window_end(action))
+    return None
+
+
+# --- Registration -----------------------------------------------------------------------------
+
+
+@visitors_only
+def declaration(request):
+    form = DeclarationForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        request.session[DECLARED] = texts.accept_text(Consent.Kind.DECLARATION)
+        return redirect("account_signup")
+    return render(request, "account/declaration.html", {"form": form})
+
+
+@visitors_only
+def signup(request):
+    declared = request.session.get(DECLARED)
+    if declared is None:
+        return redirect("account_declaration")
+    if request.method != "POST":
+        return render(request, "account/signup.html", {"form": SignupForm(request=request)})
+    if refusal := refuse_over_limit(request, "any", "sign-up"):
+        return refusal
+    form = SignupForm(request.POST, request=request)
+    if not form.is_valid():
+        return render(request, "account/signup.html", {"form": form, "email_suggestion": form.email_suggestion})
+    visitor = registration.visitor_of(request.session)
+    registration.begin_registration(visitor, read_applicant(request, form.cleaned_data, declared))
+    return redirect("account_email_verification_sent")
+
+
+def read_applicant(request, cleaned: dict, declared: dict) -> Applicant:
+    """Return what was typed as the act takes it: the password hashed before any transaction is open."""
+    accepted = [declared, texts.accept_text(Consent.Kind.TERMS)]
+    if cleaned["email_consent"]:
+        accepted.append(texts.accept_text(Consent.Kind.EMAIL))
+    return Applicant(
+        address=cleaned["email"],
+        first_name=cleaned["first_name"],
+        last_name=cleaned["last_name"],
+        password=make_password(cleaned["password1"]),
+        language=get_language(),
+        ip=limits.client_ip(request),
+        accepted=accepted,
+    )
+
+
+@visitors_only
+def code(request):
+    """Enter the code, ask for it again, or correct the address."""
+    pending = PendingRegistration.objects.of_visitor(request.session.get("visitor", ""))
+    if pending is None:
+        return redirect("account_declaration" if DECLARED not in request.session else "account_signup")
+    if request.method != "POST":
+        return show_code_page(request, pending)
+    if refusal := refuse_over_limit(request, "any", "code"):
+        return refusal
+    act = {"resend": resend, "change": change_address}.get(request.POST.get("action"), verify)
+    return act(request, pending)
+
+
+def show_code_page(request, pending, form=None, change_form=None, status=200):
+    challenge = registration.challenge_of(pending)
+    sent, wait = limits.used(limits.VISITOR_SENDS, pending.visitor, pending.address)
+    context = {
+        "form": form or CodeForm(),
+        "change_form": change_form or ChangeAddressForm(),
+        "address": pending.address,
+        "email_suggestion": suggest_address(pending.address),
+        "tries_left": challenges.tries_left(challenge, pending.visitor) if challenge else 0,
+        "sends_left": max(limits.VISITOR_SENDS.quiet_below - sent, 0),
+        "wait_seconds": int(wait.total_seconds()),
+        "sent_at": challenge and challenge.accepted_at,
+        "failure": challenge.failure if challenge else "",
+    }
+    return render(request, "account/code.html", context, status=status)
+
+
+def verify(request, pending):
+    form = CodeForm(request.POST)
+    if not form.is_valid():
+        return show_code_page(request, pending, form)
+    try:
+        user = registration.complete_registration(pending, form.cleaned_data["code"])
+    except WrongCode as wrong:
+        form.add_error("code", say_tries_left(wrong.tries_left))
+    except challenges.NoTriesLeft:
+        form.add_error("code", _("You have used up the tries of this code. Ask for a new one."))
+    except challenges.NoLiveCode:
+        form.add_error("code", _("The code has expired. Ask for a new one."))
+    except AlreadyRegistered:
+        messages.success(request, _("Registration is complete. Sign in with your email address and password."))
+        return redirect("account_login")
+    else:
+        return welcome(request, user)
+    return show_code_page(request, pending, form)
+
+
+def say_tries_left(count: int) -> str:
+    if not count:
+        return _("The code is wrong, and you have no tries left. Ask for a new code.")
+    return ngettext(
+        "The code is wrong. You have %(count)d try left.", "The code is wrong. You have %(count)d tries left.", count
+    ) % {"count": count}
+
+
+def welcome(request, user: User):
+    request.session.pop(DECLARED, None)
+    request.session.pop("visitor", None)
+    get_adapter(request).login(request, user)
+    messages.success(request, _("Registration completed. Welcome, %(name)s.") % {"name": user.first_name})
+    return redirect("profile")
+
+
+def resend(request, pending):
+    try:
+        registration.resend_code(pending)
+    except limits.LimitReached as reached:
+        text = _("You have just asked for the code. You can ask again at %(time)s.")
+        messages.warning(request, text % {"time": format_time(reached.until)})
+    else:
+        messages.success(request, _("We are sending the code again. Look in your junk mail folder too."))
+    return redirect("account_email_verification_sent")
+
+
+def change_address(request, pending):
+    change_form = ChangeAddressForm(request.POST)
+    if not change_form.is_valid():
+        return show_code_page(request, pending, change_form=change_form)
+    if refusal := refuse_over_limit(request, "sign-up"):
+        return refusal
+    registration.change_address(pending, change_form.cleaned_data["email"])
+    messages.success(request, _("We are sending a code to the new address."))
+    return redirect("account_email_verification_sent")
+
+
+# --- Signing in -------------------------------------------------------------------------------
+
+
+@method_decorator(sensitive_post_parameters(), name="dispatch")
+class SignInView(LoginView):
+    """allauth's sign-in, with our limits on addresses of the network and a lock that names its end."""
+
+    def post(self, request, *args, **kwargs):
+        return refuse_over_limit(request, "any") or super().post(request, *args, **kwargs)
+
+    def render_to_response(self, context, **kwargs):
+        response = super().render_to_response(context, **kwargs)
+        if until := getattr(self.request, "retry_after", None):
+            response.status_code = 429
+            response.headers["Retry-After"] = str(max(int((until - timezone.now()).total_seconds()), 1))
+        return response
+
+    def get_context_data(self, **kwargs):
+        return super().get_context_data(session_ended="ended" in self.request.GET, **kwargs)
+
+
+# --- Forgot password --------------------------------------------------------------------------
+
+
+@visitors_only
+def forgot(request):
+    if request.method != "POST":
+        return render(request, "account/password_reset.html", {"form": ForgotForm(request=request)})
+    if refusal := refuse_over_limit(request, "any", "forgot"):
+        return refusal
+    form = ForgotForm(request.POST, request=request)
+    if not form.is_valid():
+        return render(request, "account/password_reset.html", {"form": form})
+    password_reset.request_reset(form.cleaned_data["email"])
+    return redirect("account_reset_password_done")
+
+
+@login_not_required
+def forgot_done(request):
+    return render(request, "account/password_reset_done.html")
+
+
+@never_cache
+@login_not_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters()
+def new_password(request, uid: str, key: str):
+    """A link leads to a clean address; there the form is. Opening a link consumes nothing."""
+    if key != CLEAN_KEY:
+        return open_link(request, uid, key)
+    try:
+        user, _challenge = password_reset.live_reset(request.session.get(OPENED_RESET))
+    except LinkSpent:
+        return show_dead_link(request)
+    form = NewPasswordForm(request.POST if request.method == "POST" else None, user=user)
+    if request.method != "POST" or not form.is_valid():
+        return render(request, "account/password_reset_from_key.html", {"form": form})
+    try:
+        password_reset.complete_reset(request.session[OPENED_RESET], form.cleaned_data["password1"])
+    except LinkSpent:
+        return show_dead_link(request)
+    request.session.flush()
+    return redirect("account_reset_password_from_key_done")
+
+
+def open_link(request, uid: str, key: str):
+    try:
+        request.session[OPENED_RESET] = password_reset.open_link(uid, key)
+    except LinkSpent:
+        request.session.pop(OPENED_RESET, None)
+        return show_dead_link(request)
+    response = redirect(reverse("account_reset_password_from_key", args=[uid, CLEAN_KEY]))
+    # The address with the key must not travel on. The form itself stands on the clean address.
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+def show_dead_link(request):
+    return render(request, "account/password_reset_from_key.html", {"token_fail": True})
+
+
+@login_not_required
+def new_password_done(request):
+    return render(request, "account/password_reset_from_key_done.html")
+
+
+# --- Language ---------------------------------------------------------------------------------
+
+
+@login_not_required
+def set_language(request):
+    """Switch the language of the site, and of every mail to somebody who is signed in."""
+    response = set_language_cookie(request)
+    language = request.POST.get("language")
+    if request.method == "POST" and request.user.is_authenticated and language in {"ar", "en"}:
+        User.objects.filter(pk=request.user.pk).update(language=language)
+    return response

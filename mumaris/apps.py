@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
+
+
+class MumarisConfig(AppConfig):
+    name = "mumaris"
+
+    def ready(self):
+        from mumaris import checks  # noqa: F401  (registers the deployment checks)
+
+
+class AdminConfig(DjangoAdminConfig):
+    default_site = "mumaris.admin.PortalAdminSite"

@@ -1,0 +1,15 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class MailConfig(AppConfig):
+    name = "mumaris.mail"
+    label = "mail"
+    verbose_name = _("Mail")
+
+    def ready(self):
+        from mumaris.mail.backend import LIBRARY_KIND
+        from mumaris.mail.kinds import Kind, nothing, register
+        from mumaris.mail.models import Lane
+
+        register(Kind(name=LIBRARY_KIND, lane=Lane.OTHER, write=nothing))

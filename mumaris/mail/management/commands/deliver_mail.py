@@ -1,0 +1,53 @@
+"""The sweeper: sends what Celery did not. It needs the database and the mail server, and no Redis."""
+
+import logging
+import signal
+import time
+
+from django.core.management.base import BaseCommand
+from django.db import InterfaceError, OperationalError, connection
+
+from mumaris.mail.delivery import ServerAway, deliver_rows
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 1
+# While the mail server is away one probe with the oldest code goes out this often.
+PROBE_SECONDS = 5
+
+
+class Command(BaseCommand):
+    help = "Deliver waiting mail until stopped (or once, with --once)."
+    probing = False
+
+    def add_arguments(self, parser):
+        parser.add_argument("--once", action="store_true", help="deliver what is due and stop")
+
+    def handle(self, *args, once: bool, **options):
+        self.running = True
+        if not once:
+            signal.signal(signal.SIGTERM, self.stop)
+            signal.signal(signal.SIGINT, self.stop)
+        while self.running:
+            wait = self.sweep()
+            if once:
+                return
+            time.sleep(wait)
+
+    def stop(self, *args):
+        self.running = False
+
+    def sweep(self) -> float:
+        """Deliver what is due and return the seconds to wait before the next look."""
+        try:
+            accepted = deliver_rows(limit=1 if self.probing else 50)
+            self.probing = self.probing and not accepted
+            return 0 if accepted else POLL_SECONDS
+        except ServerAway as away:
+            self.probing = True
+            logger.warning("mail server away: %s", away)
+            return PROBE_SECONDS
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("database away: %s", type(error).__name__)
+            connection.close()
+            return POLL_SECONDS

@@ -1,0 +1,61 @@
+"""The way in: one function that queues a mail by kind, recipient and references, never by rendered text."""
+
+import logging
+import time
+
+from django.db import transaction
+from django.utils.translation import get_language
+
+from mumaris.mail.kinds import get_kind
+from mumaris.mail.models import Outbox
+
+logger = logging.getLogger(__name__)
+
+BREAKER_SECONDS = 5
+
+
+class Breaker:
+    """Leaves a server alone for a while after it did not answer. One per process."""
+
+    def __init__(self, seconds: float):
+        self.seconds = seconds
+        self.away_until = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        return time.monotonic() < self.away_until
+
+    def trip(self) -> None:
+        self.away_until = time.monotonic() + self.seconds
+
+
+broker = Breaker(BREAKER_SECONDS)
+
+
+def queue_mail(kind: str, recipient: str, *, language: str | None = None, **references) -> Outbox:
+    """Queue a mail in the open transaction; it leaves after the commit, by Celery or else by the sweeper.
+
+    ``references`` are ids, JSON-able. ``language`` counts only for a recipient without a stored one.
+    """
+    row = Outbox.objects.create(
+        kind=kind,
+        lane=get_kind(kind).lane,
+        recipient=recipient,
+        language=language or (get_language() or "ar")[:2],
+        references=references,
+    )
+    transaction.on_commit(lambda: announce(row))
+    return row
+
+
+def announce(row: Outbox) -> None:
+    """Tell Celery that a row is waiting. A broker that is away costs a page little and loses nothing."""
+    if broker.is_open:
+        return
+    from mumaris.mail.tasks import deliver
+
+    try:
+        deliver.apply_async([str(row.pk)], retry=False)
+    except Exception as error:  # noqa: BLE001  (kombu raises what its transports raise; the sweeper takes the row)
+        broker.trip()
+        logger.warning("broker out of reach: %s", type(error).__name__)

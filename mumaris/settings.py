@@ -1,0 +1,307 @@
+"""The one settings file: everything that differs between machines comes from the environment.
+
+Safe by default: without ``DEBUG=1`` nothing has a default that a production could forget,
+and the start stops with the name of the setting that is missing or wrong.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from csp.constants import NONCE, NONE, SELF
+from django.utils.translation import gettext_lazy as _
+from environs import Env
+
+from mumaris.environment import secret_or_local
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Env()
+
+# --- The machine ------------------------------------------------------------------------------
+
+DEBUG = env.bool("DEBUG", False)
+VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var")))
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+SECRET_KEY = secret_or_local(env, "SECRET_KEY", DEBUG)
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", [])
+# Codes and links are derived from CODE_KEY, values that must be read again are sealed with DATA_KEY.
+CODE_KEYS = [secret_or_local(env, "CODE_KEY", DEBUG), *env.list("CODE_KEY_FALLBACKS", [])]
+DATA_KEYS = [secret_or_local(env, "DATA_KEY", DEBUG), *env.list("DATA_KEY_FALLBACKS", [])]
+
+BASE_URL = (env.str("BASE_URL", "http://localhost:8000") if DEBUG else env.str("BASE_URL")).rstrip("/")
+HTTPS = BASE_URL.startswith("https://")
+PUBLIC_HOST = urlsplit(BASE_URL).hostname or ""
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [PUBLIC_HOST, "localhost", "127.0.0.1"] if DEBUG else [PUBLIC_HOST])
+CSRF_TRUSTED_ORIGINS = [BASE_URL]
+TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
+ADMIN_URL = env.str("ADMIN_URL", "admin/").strip("/") + "/"
+
+# --- Applications -----------------------------------------------------------------------------
+
+RECAPTCHA_PUBLIC_KEY = env.str("RECAPTCHA_PUBLIC_KEY", "")
+RECAPTCHA_PRIVATE_KEY = env.str("RECAPTCHA_PRIVATE_KEY", "")
+RECAPTCHA_ON = bool(RECAPTCHA_PUBLIC_KEY and RECAPTCHA_PRIVATE_KEY)
+RECAPTCHA_VERIFY_REQUEST_TIMEOUT = 3
+
+INSTALLED_APPS = [
+    "mumaris.apps.MumarisConfig",
+    "mumaris.mail.apps.MailConfig",
+    "accounts.apps.AccountsConfig",
+    "profiles.apps.ProfilesConfig",
+    "mumaris.apps.AdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.forms",
+    "allauth",
+    "allauth.account",
+    *(["django_recaptcha"] if RECAPTCHA_ON else []),
+]
+
+MIDDLEWARE = [
+    "mumaris.middleware.ResponseHeaders",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "accounts.middleware.SessionActivity",
+    "accounts.middleware.SignInRequired",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "mumaris.urls"
+WSGI_APPLICATION = "mumaris.wsgi.application"
+FORM_RENDERER = "mumaris.forms.FieldRenderer"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "mumaris.context.portal",
+            ],
+        },
+    }
+]
+
+# --- Stores -----------------------------------------------------------------------------------
+
+DATABASES = {
+    "default": env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR_DIR / 'mumaris.sqlite3'}")
+    if DEBUG
+    else env.dj_db_url("DATABASE_URL")
+}
+DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
+if "sqlite" in DATABASES["default"]["ENGINE"]:
+    DATABASES["default"]["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+else:
+    # A page waits 3 s for a connection and no statement runs longer than 15 s.
+    DATABASES["default"]["OPTIONS"] = {"connect_timeout": 3, "options": "-c statement_timeout=15000"}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.str("REDIS_URL", "") if DEBUG else env.str("REDIS_URL")
+# No page waits longer than this for a cache or broker that stalls (seconds).
+REDIS_TIMEOUT = 0.5
+CACHES = {
+    "default": {
+        "BACKEND": "mumaris.cache.ForgivingRedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {
+            "socket_timeout": REDIS_TIMEOUT,
+            "socket_connect_timeout": REDIS_TIMEOUT,
+            "serializer": "mumaris.cache.JsonSerializer",
+        },
+    }
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_MAX_AGE = 0 if DEBUG else 60
+# Every field of every form fits in this many bytes; more is answered by the 400 page.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
+
+# --- Languages and time -----------------------------------------------------------------------
+
+LANGUAGE_CODE = "ar"
+LANGUAGES = [("ar", _("Arabic")), ("en", _("English"))]
+LOCALE_PATHS = [BASE_DIR / "locale", BASE_DIR / "locale" / "libraries"]
+FORMAT_MODULE_PATH = ["mumaris.formats"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "Asia/Riyadh"
+
+# --- Accounts ---------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.backends.SignInNameBackend"]
+PASSWORD_HASHERS = ["accounts.passwords.NormalisedArgon2Hasher"]
+AUTH_PASSWORD_VALIDATORS = [{"NAME": "accounts.passwords.PasswordRule"}]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "profile"
+LOGOUT_REDIRECT_URL = "home"
+
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "email2*", "password1*", "password2*"]
+# Registration, codes and the reset are ours (accounts/registration.py): allauth's stages stay out of them.
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_EMAIL_NOTIFICATIONS = False
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_RATE_LIMITS = False  # accounts/limits.py holds every limit
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 15 * 60
+ACCOUNT_FORMS = {
+    "login": "accounts.forms.SignInForm",
+    "change_password": "accounts.forms.ChangePasswordForm",
+    "reauthenticate": "accounts.forms.ReauthenticateForm",
+}
+ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
+
+# The visual code on sign-in: "always", "after_failures" or "never".
+VISUAL_CODE = env.str("VISUAL_CODE", "always", validate=lambda v: v in {"always", "after_failures", "never"})
+
+CODE_LIFETIME = timedelta(minutes=10)
+RESET_LINK_LIFETIME = timedelta(minutes=60)
+PENDING_REGISTRATION_LIFETIME = timedelta(hours=72)
+
+# --- Sessions and cookies ---------------------------------------------------------------------
+
+SESSION_ENGINE = "accounts.sessions"
+# (idle, absolute): how long a session lives without a request, and in all.
+SESSION_LIMITS = {
+    "normal": (timedelta(minutes=30), timedelta(hours=12)),
+    "remembered": (timedelta(days=14), timedelta(days=30)),
+    "staff": (timedelta(minutes=15), timedelta(hours=8)),
+}
+SESSION_COOKIE_AGE = int(PENDING_REGISTRATION_LIFETIME.total_seconds())  # visitors who are not signed in
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+# Browsers keep Secure cookies over http on localhost, but a local run should also open on a phone.
+SECURE_COOKIES = HTTPS or not DEBUG
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_COOKIES
+SESSION_COOKIE_NAME = "__Host-session" if SECURE_COOKIES else "session"
+CSRF_COOKIE_NAME = "__Host-csrf" if SECURE_COOKIES else "csrf"
+LANGUAGE_COOKIE_NAME = "__Host-language" if SECURE_COOKIES else "language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "mumaris.views.csrf_failure"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+# --- Headers ----------------------------------------------------------------------------------
+
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 63_072_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+if HTTPS and TRUSTED_PROXY_COUNT:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+# Not "no-referrer": it makes browsers send "Origin: null", and the CSRF check refuses every form.
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+_GOOGLE = ["https://www.google.com/recaptcha/", "https://www.gstatic.com/recaptcha/"] if RECAPTCHA_ON else []
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF, *([NONCE, *_GOOGLE] if _GOOGLE else [])],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "font-src": [SELF],
+        "media-src": [SELF],
+        "connect-src": [SELF],
+        "frame-src": _GOOGLE or [NONE],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "object-src": [NONE],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# --- Mail -------------------------------------------------------------------------------------
+
+# Libraries that send mail get the outbox; only mumaris/mail/delivery.py talks to the transport.
+EMAIL_BACKEND = "mumaris.mail.backend.OutboxBackend"
+EMAIL_URL = env.str("EMAIL_URL", "mailbox://") if DEBUG else env.str("EMAIL_URL")
+if EMAIL_URL == "mailbox://":
+    MAIL_TRANSPORT = "mumaris.mail.mailbox.MailboxBackend"
+else:
+    _email = env.dj_email_url("EMAIL_URL", EMAIL_URL)
+    MAIL_TRANSPORT = _email["EMAIL_BACKEND"]
+    EMAIL_HOST, EMAIL_PORT = _email["EMAIL_HOST"], _email["EMAIL_PORT"]
+    EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_USER"], _email["EMAIL_HOST_PASSWORD"]
+    EMAIL_USE_TLS, EMAIL_USE_SSL = _email["EMAIL_USE_TLS"], _email["EMAIL_USE_SSL"]
+EMAIL_TIMEOUT = 15
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = (
+    env.str("DEFAULT_FROM_EMAIL", "Mumaris Plus <no-reply@localhost>") if DEBUG else env.str("DEFAULT_FROM_EMAIL")
+)
+
+# --- Celery: carries ids of outbox rows and nothing else ---------------------------------------
+
+CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_TASK_ALWAYS_EAGER = not REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_BACKEND = None
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TIMEZONE = TIME_ZONE
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": REDIS_TIMEOUT,
+    "socket_connect_timeout": REDIS_TIMEOUT,
+    "max_retries": 0,
+}
+CELERY_BEAT_SCHEDULE = {
+    "purge": {"task": "accounts.tasks.purge", "schedule": timedelta(hours=1)},
+}
+
+# --- Words of the Commission ------------------------------------------------------------------
+
+CONTACT = {
+    "phone": env.str("CONTACT_PHONE", "920019393"),
+    "po_box": env.str("CONTACT_PO_BOX", "94656"),
+    "postal_code": env.str("CONTACT_POSTAL_CODE", "11614"),
+    "website": env.str("CONTACT_WEBSITE", ""),
+    "instagram": env.str("CONTACT_INSTAGRAM", ""),
+    "x": env.str("CONTACT_X", ""),
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {"django": {"handlers": [], "propagate": True}, "django.server": {"handlers": [], "propagate": True}},
+}

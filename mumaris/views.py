@@ -1,0 +1,165 @@
+"""The pages that belong to no app, and the error pages.
+
+Error pages need no database, no session and no user: they render without context processors,
+because any of those three may be what failed.
+"""
+
+import logging
+import math
+import sys
+
+from django import forms
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
+
+from mumaris.context import OTHER, portal
+
+log = logging.getLogger(__name__)
+
+# --- Pages ------------------------------------------------------------------------------------
+
+
+@login_not_required
+@require_safe
+def root(request):
+    """Lead ``/`` to the home page in the language of the cookie, then the browser, then Arabic."""
+    with translation.override(translation.get_language_from_request(request)):
+        response = HttpResponseRedirect(reverse("home"))
+    patch_vary_headers(response, ["Accept-Language", "Cookie"])
+    return response
+
+
+@login_not_required
+@require_safe
+def home(request):
+    return render(request, "pages/home.html")
+
+
+@login_not_required
+@require_safe
+def contact(request):
+    return render(request, "pages/contact.html")
+
+
+@login_not_required
+@require_safe
+def terms(request):
+    return render(request, "pages/terms.html")
+
+
+@login_not_required
+@require_safe
+def privacy(request):
+    return render(request, "pages/privacy.html")
+
+
+@login_not_required
+@require_safe
+def accessibility(request):
+    return render(request, "pages/accessibility.html")
+
+
+@login_not_required
+@require_safe
+def robots(request):
+    """Keep crawlers out of everything but the public pages."""
+    lines = ["User-agent: *", *(f"Disallow: /{code}/{path}" for code in OTHER for path in ("accounts/", "profile/"))]
+    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain")
+
+
+class SampleForm(forms.Form):
+    """One field of each kind, for the style guide only."""
+
+    name = forms.CharField(label=_("First name"))
+    email = forms.EmailField(label=_("Email address"), error_messages={"required": _("Enter your email address.")})
+    language = forms.ChoiceField(label=_("Language of your messages"), choices=settings.LANGUAGES)
+    accept = forms.BooleanField(
+        label=_("I accept the registration terms"),
+        error_messages={"required": _("Accept the registration terms to create the account.")},
+    )
+
+
+@login_not_required
+@require_safe
+def styleguide(request):
+    """Show every component once, to designers and in a local run."""
+    if not (settings.DEBUG or request.user.is_staff):
+        raise Http404
+    context = {"form": SampleForm({"name": "نورة", "language": "ar"})}
+    return render(request, "styleguide.html", context)
+
+
+# --- Error pages ------------------------------------------------------------------------------
+
+
+def bad_request(request, exception=None):
+    return error_page(request, 400)
+
+
+def permission_denied(request, exception=None):
+    return error_page(request, 403)
+
+
+def csrf_failure(request, reason=""):
+    """Django's 403 for a form without a good CSRF token: most often cookies are off or the page is old."""
+    return error_page(request, 403, {"stale_form": True})
+
+
+def page_not_found(request, exception=None):
+    return error_page(request, 404)
+
+
+def too_many_requests(request, exception=None, until=None):
+    """Tell when the lock ends (``until``, an aware time) and what stays open."""
+    response = error_page(request, 429, {"until": until})
+    if until:
+        response["Retry-After"] = max(1, math.ceil((until - timezone.now()).total_seconds()))
+    return response
+
+
+def server_error(request):
+    # Called while the exception is being handled: a database that is away is no fault of the page.
+    if isinstance(sys.exception(), OperationalError | InterfaceError):
+        return database_away(request)
+    return error_page(request, 500)
+
+
+def database_away(request, exception=None, retry_after=10):
+    """Answer 503 while the database cannot be reached; ``retry_after`` in seconds."""
+    response = error_page(request, 503)
+    response["Retry-After"] = retry_after
+    return response
+
+
+def error_page(request, status, context=None):
+    """Render ``<status>.html`` in the visitor's language, with bare words should the templates fail too."""
+    with translation.override(page_language(request)):
+        try:
+            body = render_to_string(f"{status}.html", {**portal(request), **(context or {})})
+        except Exception:
+            log.exception("The error page %s cannot be rendered", status)
+            body = BARE_PAGE
+    return HttpResponse(body, status=status)
+
+
+def page_language(request) -> str:
+    """Return the language of the address's prefix, else of the cookie, else Arabic. Reads no session."""
+    prefix = request.path_info.removeprefix("/").partition("/")[0]
+    candidates = (prefix, request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME))
+    return next((code for code in candidates if code in OTHER), settings.LANGUAGE_CODE)
+
+
+BARE_PAGE = (
+    '<!doctype html><html lang="ar" dir="rtl"><head><meta charset="utf-8"><title>ممارس بلس – Mumaris Plus</title></head>'
+    '<body><h1>حدث خلل في الخدمة. حاول لاحقًا.</h1><p lang="en" dir="ltr">The service has a problem. Try later.</p>'
+    "</body></html>"
+)

@@ -1,0 +1,49 @@
+"""What every test gets: an empty cache, an empty mailbox."""
+
+import pytest
+from django.core.cache import cache
+
+from tests import servers
+
+
+@pytest.fixture(autouse=True)
+def _clear_cache():
+    """Rate limits live in the cache and leak from test to test."""
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def smtp():
+    """The SMTP server behind EMAIL_URL, empty: ``smtp.messages``, ``smtp.wait(count)``, ``smtp.answer_recipient``."""
+    servers.sink.clear()
+    yield servers.sink
+    servers.sink.clear()
+
+
+@pytest.fixture
+def member(db):
+    """A member whose mails are in English."""
+    return make_user("member@example.com", language="en", first_name="Mona", last_name="Harbi")
+
+
+@pytest.fixture
+def other_member(db):
+    return make_user("other@example.com", first_name="Omar", last_name="Zahrani")
+
+
+@pytest.fixture
+def reviewer(db):
+    return make_user("reviewer@example.com", first_name="Reem", last_name="Otaibi", is_staff=True)
+
+
+def make_user(email: str, **fields):
+    from allauth.account.models import EmailAddress
+
+    from accounts.models import User
+    from tests.journey import PASSWORD
+
+    user = User.objects.create_user(email, PASSWORD, **fields)
+    EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+    return user

@@ -1,0 +1,236 @@
+"""The outbox: one row, one mail, whatever fails on the way."""
+
+import smtplib
+import threading
+from datetime import timedelta
+
+import pytest
+import time_machine
+from django.core.mail import get_connection, send_mail
+from django.db import connection, transaction
+from django.utils import timezone
+
+from mumaris.mail import queue
+from mumaris.mail.delivery import ServerAway, claim_rows, deliver_rows
+from mumaris.mail.models import Outbox
+from mumaris.mail.queue import queue_mail
+from tests.journey import deliver, text_of
+
+pytestmark = pytest.mark.django_db
+
+
+def queue_notice(user, count: int = 1):
+    return [queue_mail("password_changed", user.email, user=user.pk) for _ in range(count)]
+
+
+def test_mail_leaves_once_and_its_row_tells(member, smtp):
+    (row,) = queue_notice(member)
+    assert deliver() == 1
+    assert deliver() == 0
+    (mail,) = smtp.messages
+    assert mail["Message-ID"] == f"<{row.pk}@localhost>"
+    row.refresh_from_db()
+    assert (row.state, row.attempts, row.error) == ("sent", 1, "")
+    assert row.finished_at
+
+
+def test_mail_of_an_action_that_was_rolled_back_does_not_exist(member, smtp):
+    with pytest.raises(ZeroDivisionError), transaction.atomic():
+        queue_notice(member)
+        raise ZeroDivisionError
+    assert not Outbox.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_senders_on_the_same_rows_send_once(member, smtp):
+    queue_notice(member, 40)
+
+    def send():
+        deliver_rows(limit=100)
+        connection.close()
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    deliver()
+    assert len(smtp.messages) == len({mail["Message-ID"] for mail in smtp.messages}) == 40
+
+
+def test_row_of_a_dead_sender_is_free_after_its_lease(member, smtp):
+    queue_notice(member)
+    assert len(claim_rows()) == 1
+    assert not claim_rows()
+    with time_machine.travel(timezone.now() + timedelta(seconds=91), tick=True):
+        assert deliver() == 1
+    assert len(smtp.messages) == 1
+
+
+def test_sender_whose_lease_ran_out_sends_nothing(member, smtp):
+    from mumaris.mail.delivery import deliver_row
+
+    queue_notice(member)
+    (slow,) = claim_rows()
+    with time_machine.travel(timezone.now() + timedelta(seconds=91), tick=True):
+        deliver()
+        assert not deliver_row(slow, None)
+    assert len(smtp.messages) == 1
+
+
+def test_temporary_refusal_is_tried_again_later(member, smtp):
+    smtp.answer_recipient = lambda address: "450 4.2.0 greylisted"
+    (row,) = queue_notice(member)
+    deliver()
+    row.refresh_from_db()
+    assert (row.state, row.attempts, row.error) == ("waiting", 1, "smtp 450")
+    smtp.answer_recipient = lambda address: None
+    assert deliver() == 0
+    with time_machine.travel(timezone.now() + timedelta(seconds=11), tick=True):
+        assert deliver() == 1
+
+
+def test_final_refusal_is_not_tried_again(member, smtp):
+    smtp.answer_recipient = lambda address: "550 5.1.1 unknown"
+    (row,) = queue_notice(member)
+    deliver()
+    row.refresh_from_db()
+    assert (row.state, row.error) == ("refused", "smtp 550")
+
+
+def test_refusal_of_one_does_not_hold_up_the_next(member, other_member, smtp):
+    smtp.answer_recipient = lambda address: "550 no" if address == member.email else None
+    queue_notice(member)
+    queue_notice(other_member)
+    assert deliver() == 1
+
+
+def test_server_away_keeps_every_row_ready(member, smtp, settings):
+    settings.EMAIL_PORT = 1
+    rows = queue_notice(member, 3)
+    with pytest.raises(ServerAway):
+        deliver()
+    assert {row.state for row in Outbox.objects.all()} == {"waiting"}
+    settings.EMAIL_PORT = smtp.port
+    assert deliver() == len(rows), "the first success finds all rows ready"
+
+
+def test_refused_sender_login_keeps_the_row(member, smtp, monkeypatch):
+    def refuse(self, *args):
+        raise smtplib.SMTPAuthenticationError(535, b"no")
+
+    monkeypatch.setattr("django.core.mail.backends.smtp.EmailBackend.open", refuse)
+    (row,) = queue_notice(member)
+    with pytest.raises(ServerAway):
+        deliver()
+    row.refresh_from_db()
+    assert (row.state, row.error) == ("waiting", "SMTPAuthenticationError")
+
+
+def test_poison_row_stops_nothing(member, smtp):
+    Outbox.objects.create(kind="password_changed", lane=0, recipient="x@example.com", language="ar", references={})
+    Outbox.objects.create(kind="no such kind", lane=0, recipient="x@example.com", language="ar")
+    queue_notice(member)
+    assert deliver() == 1
+    assert Outbox.objects.waiting().filter(error__startswith="unwritable").count() == 2
+
+
+def test_old_row_is_given_up(member, smtp):
+    smtp.answer_recipient = lambda address: "450 later"
+    (row,) = queue_notice(member)
+    with time_machine.travel(timezone.now() + timedelta(hours=24), tick=True):
+        deliver()
+    row.refresh_from_db()
+    assert row.state == "given_up"
+
+
+def test_codes_leave_before_notices(member, smtp):
+    queue_notice(member, 5)
+    from accounts.password_reset import request_reset
+
+    request_reset(member.email)
+    deliver()
+    assert smtp.messages[0]["Subject"] == "Reset your Mumaris Plus password"
+
+
+def test_library_mail_lies_sealed_and_is_wiped_when_sent(smtp):
+    # pytest-django puts a backend of its own in the place of EMAIL_BACKEND.
+    outbox = get_connection("mumaris.mail.backend.OutboxBackend")
+    send_mail("A subject", "secret-body-4711", None, ["someone@example.com"], connection=outbox)
+    row = Outbox.objects.get()
+    assert b"secret-body-4711" not in bytes(row.sealed_message)
+    deliver()
+    row.refresh_from_db()
+    assert row.sealed_message is None
+    assert "secret-body-4711" in smtp.messages[0].get_content()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_broker_away_costs_little_and_loses_nothing(member, smtp, monkeypatch):
+    import time
+
+    from mumaris.mail.tasks import deliver as task
+
+    monkeypatch.setattr(queue, "broker", queue.Breaker(5))
+    calls = []
+
+    def fail(*args, **kwargs):
+        calls.append(kwargs)
+        raise ConnectionError
+
+    monkeypatch.setattr(task, "apply_async", fail)
+    start = time.monotonic()
+    queue_notice(member, 10)
+    assert time.monotonic() - start < 1
+    assert len(calls) == 1, "the breaker leaves the broker alone"
+    assert calls[0]["retry"] is False
+    assert deliver() == 10
+
+
+def test_stalled_broker_costs_at_most_a_second(member, settings):
+    """A server that accepts and never answers: the worst kind of away."""
+    import socket
+    import time
+
+    from kombu import Connection
+
+    with socket.create_server(("127.0.0.1", 0)) as stalled:
+        address = f"redis://127.0.0.1:{stalled.getsockname()[1]}/0"
+        start = time.monotonic()
+        with pytest.raises(Exception), Connection(address, transport_options=settings.CELERY_BROKER_TRANSPORT_OPTIONS) as broker:  # noqa: B017, PT011
+            broker.ensure_connection(max_retries=0, timeout=1)
+            broker.SimpleQueue("x").put("y", retry=False)
+        assert time.monotonic() - start < 2
+
+
+def test_mail_is_written_in_the_stored_language_whoever_causes_it(member, other_member, smtp):
+    from django.utils import translation
+
+    with translation.override("en"):
+        queue_notice(other_member)
+    with translation.override("ar"):
+        queue_notice(member)
+    deliver()
+    subjects = {mail.rcpt_tos[0]: mail["Subject"] for mail in smtp.messages}
+    assert subjects == {member.email: "Your password was changed", other_member.email: "تم تغيير كلمة المرور في حسابك"}
+
+
+def test_both_parts_hold_the_same_words_and_no_picture(member, smtp):
+    queue_notice(member)
+    deliver()
+    (mail,) = smtp.messages
+    html = mail.get_body(("html",)).get_content()
+    assert "Mona" in text_of(mail)
+    assert "Mona" in html
+    assert "<img" not in html
+    assert 'href="http' in html
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["Content-Language"] == "en"
+
+
+def test_name_with_markup_is_shown_literally(member, smtp):
+    member.first_name = "<b>{{ x }}</b>"
+    member.save()
+    queue_notice(member)
+    deliver()
+    assert "&lt;b&gt;{{ x }}&lt;/b&gt;" in smtp.messages[0].get_body(("html",)).get_content()

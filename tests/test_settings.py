@@ -1,0 +1,171 @@
+"""A setting that is missing or wrong stops the start and is named; what is unsafe in production is refused."""
+
+import os
+import runpy
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from django.core.checks import run_checks
+from environs import EnvError
+
+from tests.servers import ROOT
+
+KEY, OTHER_KEY, THIRD_KEY = ("".join(chr(n) for n in range(start, start + 60)) for start in (33, 48, 63))
+# Everything that a production needs, and nothing else.
+PRODUCTION = {
+    "SECRET_KEY": KEY.replace(",", "c"),
+    "CODE_KEY": OTHER_KEY,
+    "DATA_KEY": THIRD_KEY,
+    "BASE_URL": "https://portal.example",
+    "DATABASE_URL": "postgresql://nobody@db.invalid/none",
+    "REDIS_URL": "redis://cache.invalid:6379/0",
+    "EMAIL_URL": "smtp://mail.invalid:25",
+    "DEFAULT_FROM_EMAIL": "no-reply@portal.example",
+    "TRUSTED_PROXY_COUNT": "1",
+}
+
+
+def choose(**changes: str | None) -> dict[str, str]:
+    """Return PRODUCTION with ``changes``; None takes a setting away."""
+    return {name: value for name, value in {**PRODUCTION, **changes}.items() if value is not None}
+
+
+def start(*arguments: str, **changes: str | None) -> tuple[int, str]:
+    """Start Python with these settings alone; return its exit status and what it said."""
+    done = subprocess.run(
+        [sys.executable, *arguments],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **choose(**changes)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def read_settings(monkeypatch):
+    """Return ``read_settings(NAME=value, …)``: the settings file, run anew as a start would (which takes a second)."""
+
+    def read(**changes: str | None) -> SimpleNamespace:
+        monkeypatch.setattr(os, "environ", choose(**changes))
+        return SimpleNamespace(**runpy.run_path(str(ROOT / "mumaris" / "settings.py")))
+
+    return read
+
+
+@pytest.fixture
+def refuse(monkeypatch, read_settings):
+    """Return ``refuse(NAME=value, …)``: what the deployment checks say to these settings."""
+
+    def check(**changes: str | None) -> list[str]:
+        monkeypatch.setattr("mumaris.checks.settings", read_settings(**changes))
+        return [error.msg for error in run_checks(tags=["production"], include_deployment_checks=True)]
+
+    return check
+
+
+# --- Whole starts -----------------------------------------------------------------------------
+
+
+def test_production_settings_pass_every_deployment_check():
+    status, told = start("manage.py", "check", "--deploy", "--fail-level", "WARNING")
+
+    assert status == 0, told
+
+
+def test_local_run_needs_no_setting():
+    status, told = start("manage.py", "check", **dict.fromkeys(PRODUCTION), DEBUG="1")
+
+    assert status == 0, told
+
+
+def test_start_stops_with_the_name_of_a_missing_setting():
+    status, told = start("manage.py", "check", DATA_KEY=None)
+
+    assert status != 0
+    assert "DATA_KEY" in told.strip().splitlines()[-1]
+
+
+def test_plain_http_stops_every_command():
+    status, told = start("manage.py", "check", BASE_URL="http://portal.example")
+
+    assert status != 0
+    assert "mumaris.E001" in told
+    assert "BASE_URL" in told
+
+
+def test_web_process_refuses_an_unsafe_production():
+    """gunicorn runs no system checks: the application itself must not load."""
+    status, told = start("-c", "import mumaris.wsgi", VISUAL_CODE="never")
+
+    assert status != 0
+    assert "mumaris.E007: VISUAL_CODE" in told
+
+
+def test_web_process_starts_with_production_settings():
+    status, told = start("-c", "import mumaris.wsgi; print(mumaris.wsgi.application)")
+
+    assert status == 0, told
+
+
+# --- Each setting -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(set(PRODUCTION) - {"TRUSTED_PROXY_COUNT"}))
+def test_missing_setting_is_named(read_settings, name):
+    with pytest.raises(EnvError, match=f'"{name}"'):
+        read_settings(**{name: None})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECRET_KEY", "short-and-secret"),
+        ("CODE_KEY", "short-and-secret"),
+        ("DATA_KEY", "short-and-secret"),
+        ("SECRET_KEY", ""),
+        ("TRUSTED_PROXY_COUNT", "many"),
+        ("VISUAL_CODE", "sometimes"),
+        ("DEBUG", "perhaps"),
+    ],
+)
+def test_wrong_setting_is_named(read_settings, name, value):
+    with pytest.raises(EnvError, match=f'"{name}"') as refusal:
+        read_settings(**{name: value})
+
+    assert "short-and-secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("changes", [{}, {"BASE_URL": "http://localhost:8000", "TRUSTED_PROXY_COUNT": None}])
+def test_safe_production_is_accepted(refuse, changes):
+    assert refuse(**changes) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"DEBUG": "1"}, "DEBUG"),
+        ({"DEBUG": "1", "DATABASE_URL": None}, "DATABASE_URL"),
+        ({"DATABASE_URL": "sqlite:///none.sqlite3"}, "DATABASE_URL"),
+        ({"REDIS_URL": ""}, "REDIS_URL"),
+        ({"EMAIL_URL": "mailbox://"}, "EMAIL_URL"),
+        ({"EMAIL_URL": "console://"}, "EMAIL_URL"),
+        ({"EMAIL_URL": "file:///tmp"}, "EMAIL_URL"),
+        ({"VISUAL_CODE": "never"}, "VISUAL_CODE"),
+        ({"TRUSTED_PROXY_COUNT": None}, "TRUSTED_PROXY_COUNT"),
+        ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
+        ({"BASE_URL": "http://portal.example"}, "BASE_URL"),
+        ({"BASE_URL": ""}, "BASE_URL"),
+        ({"SECRET_KEY_FALLBACKS": PRODUCTION["SECRET_KEY"]}, "SECRET_KEY_FALLBACKS"),
+        ({"CODE_KEY_FALLBACKS": f"{'f' * 40},{OTHER_KEY}"}, "CODE_KEY_FALLBACKS"),
+        ({"DATA_KEY_FALLBACKS": THIRD_KEY}, "DATA_KEY_FALLBACKS"),
+        ({"DATA_KEY": OTHER_KEY}, "DATA_KEY must not equal CODE_KEY"),
+        ({"CODE_KEY_FALLBACKS": PRODUCTION["SECRET_KEY"]}, "CODE_KEY must not equal SECRET_KEY"),
+    ],
+)
+def test_unsafe_production_is_refused_by_name(refuse, changes, named):
+    assert any(message.startswith(named) for message in refuse(**changes))
