@@ -34,9 +34,7 @@ class AccountAdapter(DefaultAccountAdapter):
         count_sign_in_try(request, name)
         user = super().authenticate(request, **credentials)
         if user or getattr(request, "pending_registration", None):
-            limits.forget(
-                (limits.SIGN_IN_HERE, name, limits.client_network(request)), (limits.SIGN_IN_ANYWHERE, name)
-            )
+            limits.forget((limits.SIGN_IN_HERE, name, limits.client_network(request)), (limits.SIGN_IN_ANYWHERE, name))
             limits.give_back_ip("sign-in", request)
         return user
 
@@ -60,6 +58,7 @@ class AccountAdapter(DefaultAccountAdapter):
 def count_sign_in_try(request, name: str) -> None:
     """Count a try against account and network, before any hash. Raises ValidationError that names the end."""
     if not limits.count_ip("sign-in", request):
+        request.retry_after = limits.ip_window_end("sign-in")
         raise ValidationError(_("Too many tries from this network. Try again in a minute."), code="ip_limit")
     try:
         limits.count(limits.SIGN_IN_HERE, name, limits.client_network(request))

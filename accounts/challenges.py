@@ -131,7 +131,7 @@ def count_try(challenge: Challenge, visitor: str) -> int:
 
 def _open_tries(challenge: Challenge, visitor: str) -> None:
     """Give a new visitor the tries of a challenge, the first of them counted. Raises NoTriesLeft."""
-    guessed, wait = limits.used(limits.CODE_TRIES_OF_MAILBOX, challenge.purpose, challenge.address)
+    _count, wait = limits.used(limits.CODE_TRIES_OF_MAILBOX, challenge.purpose, challenge.address)
     if wait:
         raise NoTriesLeft
     try:

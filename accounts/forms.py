@@ -197,10 +197,6 @@ class ForgotForm(forms.Form):
             self.fields["captcha"].spend()
         return cleaned
 
-    @property
-    def email_suggestion(self) -> str:
-        return suggest_address(self.cleaned_data.get("email", "")) if self.is_bound and self.errors else ""
-
 
 class NewPasswordForm(NewPasswordFields):
     """The new password after a reset link."""

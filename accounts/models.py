@@ -169,8 +169,8 @@ class Throttle(models.Model):
     kind = models.CharField(max_length=20)
     key = models.CharField(max_length=64)
     count = models.PositiveIntegerField(default=0)
-    first_at = models.DateTimeField()
-    next_at = models.DateTimeField(db_index=True)
+    first_at = models.DateTimeField(db_index=True)
+    next_at = models.DateTimeField()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["kind", "key"], name="throttle_kind_key")]

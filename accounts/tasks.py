@@ -4,10 +4,11 @@ from celery import shared_task
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
+from accounts import limits
 from accounts.models import Challenge, PendingRegistration, SpentToken, Throttle
 
 # The longest that any limit remembers a count.
-THROTTLE_MEMORY = timedelta(hours=48)
+THROTTLE_MEMORY = limits.DAY
 CHALLENGE_MEMORY = timedelta(hours=72)
 
 
@@ -18,7 +19,7 @@ def purge() -> dict[str, int]:
     finished = {
         "pending registrations": PendingRegistration.objects.expired(now),
         "challenges": Challenge.objects.filter(started_at__lt=now - CHALLENGE_MEMORY),
-        "counters": Throttle.objects.filter(next_at__lt=now - THROTTLE_MEMORY),
+        "counters": Throttle.objects.filter(first_at__lt=now - THROTTLE_MEMORY, next_at__lt=now),
         "spent tokens": SpentToken.objects.filter(expires_at__lt=now),
         "sessions": Session.objects.filter(expire_date__lt=now),
     }

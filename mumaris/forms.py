@@ -15,7 +15,9 @@ class FieldRenderer(TemplatesSetting):
 
 
 class TextWidget(forms.TextInput):
-    """A text input with the class and attributes of the design."""
+    """A text input with the class and attributes of the design, in one template instead of Django's three."""
+
+    template_name = "forms/input.html"
 
     def __init__(self, **attrs):
         super().__init__({"class": "input", **attrs})

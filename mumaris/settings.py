@@ -241,7 +241,7 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF],
         "media-src": [SELF],
         "connect-src": [SELF],
-        "frame-src": _GOOGLE or [NONE],
+        "frame-src": [*_GOOGLE, "https://recaptcha.google.com/recaptcha/"] if _GOOGLE else [NONE],
         "form-action": [SELF],
         "base-uri": [NONE],
         "object-src": [NONE],

@@ -40,4 +40,5 @@ if settings.MAIL_TRANSPORT == "mumaris.mail.mailbox.MailboxBackend":
 handler400 = "mumaris.views.bad_request"
 handler403 = "mumaris.views.permission_denied"
 handler404 = "mumaris.views.page_not_found"
+handler429 = "mumaris.views.too_many_requests"  # allauth asks for it
 handler500 = "mumaris.views.server_error"

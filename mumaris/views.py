@@ -159,7 +159,8 @@ def page_language(request) -> str:
 
 
 BARE_PAGE = (
-    '<!doctype html><html lang="ar" dir="rtl"><head><meta charset="utf-8"><title>ممارس بلس – Mumaris Plus</title></head>'
+    '<!doctype html><html lang="ar" dir="rtl"><head><meta charset="utf-8">'
+    "<title>ممارس بلس – Mumaris Plus</title></head>"
     '<body><h1>حدث خلل في الخدمة. حاول لاحقًا.</h1><p lang="en" dir="ltr">The service has a problem. Try later.</p>'
     "</body></html>"
 )

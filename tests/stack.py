@@ -20,6 +20,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Self
 
 from tests.servers import ROOT, find_free_port, make_keys, start_postgres, start_smtp_sink, start_valkey
 
@@ -41,7 +42,7 @@ class Stack:
         self.processes: dict[str, subprocess.Popen] = {}
         self._closing = contextlib.ExitStack()
 
-    def __enter__(self) -> "Stack":
+    def __enter__(self) -> Self:
         try:
             self._start()
         except BaseException:
@@ -217,9 +218,8 @@ def main():
     # A closed terminal or a plain `kill` must stop what was started, as Ctrl-C does.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(0))
-    with contextlib.suppress(KeyboardInterrupt), Stack(
-        port=chosen.port or find_free_port(), workers=chosen.workers
-    ) as stack:
+    stack = Stack(port=chosen.port or find_free_port(), workers=chosen.workers)
+    with contextlib.suppress(KeyboardInterrupt), stack:
         _print_address(stack)
         seen = 0
         while not (dead := stack.dead()):

@@ -59,7 +59,13 @@ def test_what_is_no_code_costs_no_try(client, code, typed):
 
 
 def test_wrong_code_says_how_many_tries_are_left_in_six_plurals(client, code):
-    sentences = ["بقيت لك 4 محاولات", "بقيت لك 3 محاولات", "بقيت لك محاولتان", "بقيت لك محاولة واحدة", "لم تبق لك محاولات"]
+    sentences = [
+        "بقيت لك 4 محاولات",
+        "بقيت لك 3 محاولات",
+        "بقيت لك محاولتان",
+        "بقيت لك محاولة واحدة",
+        "لم تبق لك محاولات",
+    ]
     for sentence in sentences:
         assert sentence in type_code(client, wrong(code)).content.decode()
     page = type_code(client, code)
@@ -146,7 +152,11 @@ def test_bad_new_address_is_refused_in_words(client, code):
 
 @pytest.mark.parametrize(
     ("address", "meant"),
-    [("nora@gmial.com", "nora@gmail.com"), ("nora@hotmal.com", "nora@hotmail.com"), ("nora@gmail.con", "nora@gmail.com")],
+    [
+        ("nora@gmial.com", "nora@gmail.com"),
+        ("nora@hotmal.com", "nora@hotmail.com"),
+        ("nora@gmail.con", "nora@gmail.com"),
+    ],
 )
 def test_likely_typing_error_is_hinted_and_never_blocks(client, address, meant):
     answer = register(client, email=address)

@@ -22,7 +22,7 @@ NOT_FOR_OPERATORS = {"VAR_DIR", "DEBUG"}
 
 
 def read_setting_names(*, without_default: bool) -> set[str]:
-    """Names that settings.py asks the environment for, as ``env.kind("NAME", …)`` or ``secret_or_local(env, "NAME", …)``."""
+    """Names that settings.py asks for, as ``env.kind("NAME", …)`` or ``secret_or_local(env, "NAME", …)``."""
     names = set()
     for node in ast.walk(ast.parse((ROOT / "mumaris" / "settings.py").read_text())):
         if not isinstance(node, ast.Call):
@@ -30,13 +30,14 @@ def read_setting_names(*, without_default: bool) -> set[str]:
         if isinstance(node.func, ast.Name) and node.func.id == "secret_or_local":
             names.add(node.args[1].value)
         elif isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", "") == "env":
-            if not (without_default and len(node.args) > 1):
+            has_default = len(node.args) > 1
+            if not (without_default and has_default):
                 names.add(node.args[0].value)
     return names
 
 
 def split_volume(volume: str) -> str:
-    return volume.split(":")[0]
+    return volume.partition(":")[0]
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))

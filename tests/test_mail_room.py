@@ -197,7 +197,10 @@ def test_stalled_broker_costs_at_most_a_second(member, settings):
     with socket.create_server(("127.0.0.1", 0)) as stalled:
         address = f"redis://127.0.0.1:{stalled.getsockname()[1]}/0"
         start = time.monotonic()
-        with pytest.raises(Exception), Connection(address, transport_options=settings.CELERY_BROKER_TRANSPORT_OPTIONS) as broker:  # noqa: B017, PT011
+        with (
+            pytest.raises(Exception),
+            Connection(address, transport_options=settings.CELERY_BROKER_TRANSPORT_OPTIONS) as broker,
+        ):  # noqa: B017, PT011
             broker.ensure_connection(max_retries=0, timeout=1)
             broker.SimpleQueue("x").put("y", retry=False)
         assert time.monotonic() - start < 2

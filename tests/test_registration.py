@@ -148,7 +148,7 @@ def test_refusal_says_what_to_do_and_keeps_what_was_typed(client, changes, sente
     assert page.status_code == 200
     assert content.count(sentence) >= 2, "in the summary and at the field"
     assert "<title>خطأ: " in content
-    assert 'autofocus' in content
+    assert "autofocus" in content
     for name in ("first_name", "last_name", "email", "email2"):
         if fields[name]:
             assert f'value="{fields[name]}"' in content

@@ -9,7 +9,7 @@
     if (S.length < 8) S.push(frac(Math.sqrt(n)));
     K.push(frac(Math.cbrt(n)));
   }
-  function firstWord(text) { // of the digest of up to 55 ASCII characters
+  function firstWord(text) { // of the digest of ≤ 55 ASCII characters
     let i = 0, x, y, t, a = S[0], b = S[1], c = S[2], d = S[3], e = S[4], f = S[5], g = S[6], h = S[7];
     w.fill(0, 0, 16);
     for (; i < text.length; i++) w[i >> 2] |= text.charCodeAt(i) << 24 - 8 * (i & 3);

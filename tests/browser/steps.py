@@ -1,0 +1,368 @@
+"""What a person does in the browser: one visitor, page by page, by the words that the pages show.
+
+Every arrival checks the language and the direction of the page. ``walk_*`` lead through all pages of a
+kind and stop at each state in turn, for whoever wants to look at it: they yield its name.
+With SHOTS=/folder in the environment each stop of the walks is kept there as a picture.
+"""
+
+import itertools
+import os
+import re
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.journey import NEW_PASSWORD, PASSWORD, code_in, in_arabic_digits, link_in
+from tests.stack import Stack
+
+expect.set_options(timeout=15_000)
+
+WORDS = {
+    "ar": {
+        "accept": "أوافق", "change address": "تغيير البريد وإرسال الرمز", "change password": "تغيير كلمة المرور",
+        "confirm": "تأكيد", "create account": "إنشاء حساب جديد", "error": "خطأ:", "forgot": "نسيت كلمة المرور؟",
+        "hide": "إخفاء", "new code": "رمز جديد", "next": "التالي", "other address": "استخدام بريد إلكتروني آخر",
+        "profile": "الملف الشخصي", "resend": "إرسال رمز جديد", "save": "حفظ", "show": "إظهار",
+        "sign in": "تسجيل الدخول", "sign out": "تسجيل الخروج", "unreadable": "تتعذّر عليك قراءة الرمز؟",
+        "without typing": "تحقق دون كتابة", "welcome": "مرحبًا",
+        "code mail": "رمز التحقق", "reset mail": "استعادة كلمة المرور", "changed mail": "تم تغيير كلمة المرور",
+    },
+    "en": {
+        "accept": "I declare", "change address": "Change the address and send a code",
+        "change password": "Change password", "confirm": "Confirm", "create account": "Create a new account",
+        "error": "Error:", "forgot": "Forgot your password?", "hide": "Hide", "new code": "New code", "next": "Next",
+        "other address": "Use a different email address", "profile": "My profile", "resend": "Send a new code",
+        "save": "Save", "show": "Show", "sign in": "Sign in", "sign out": "Sign out",
+        "unreadable": "Cannot read the code?", "without typing": "Verify without typing", "welcome": "Welcome,",
+        "code mail": "code", "reset mail": "Reset your", "changed mail": "Your password was changed",
+    },
+}  # fmt: skip
+NAMES = {"ar": ("نورة", "العتيبي"), "en": ("Nora", "Otaibi")}
+DIRECTIONS = {"ar": "rtl", "en": "ltr"}
+WRONG_PASSWORD = "Wrong-Wadi7"
+# A tick without scripts counts from this age of the form on (accounts/captcha.py), in milliseconds.
+PATIENCE = 3_000
+addresses = (f"person-{os.getpid()}-{n}@example.com" for n in itertools.count(1))
+
+
+def make_members(stack: Stack, count: int) -> list[str]:
+    """Create accounts in the stack by one command, in both languages by turns; return their addresses."""
+    made = [next(addresses) for _ in range(count)]
+    stack.manage(
+        "shell", "--verbosity", "0", "--command",
+        "from tests.conftest import make_user\n"
+        f"for n, address in enumerate({made}):\n"
+        f"    make_user(address, first_name='Nora', last_name='Otaibi', language=('ar', 'en')[n % 2])",
+    )  # fmt: skip
+    return made
+
+
+def forgive(problems: list[str], status: int):
+    """Take out what the browser says of an answer that the test itself provoked."""
+    problems[:] = [problem for problem in problems if f"the server responded with a status of {status}" not in problem]
+
+
+def mistype(code: str) -> str:
+    """Return another code: the last digit is the next one."""
+    return f"{code[:-1]}{(int(code[-1]) + 1) % 10}"
+
+
+class Person:
+    """A visitor with one page. ``read_picture`` is the conftest's ``visual_code``."""
+
+    def __init__(self, page, language: str, stack: Stack, read_picture, *, scripts: bool = True):
+        self.page, self.language, self.stack, self.scripts = page, language, stack, scripts
+        self.read_picture = read_picture
+        self.words = WORDS[language]
+        self.first_name, self.last_name = NAMES[language]
+        self.address = next(addresses)
+        self.password = PASSWORD
+
+    # --- Seeing and pressing ------------------------------------------------------------------
+
+    def find(self, name: str):
+        """Return the visible field of this HTML name."""
+        return self.page.locator(f"main [name={name}]:not([type=hidden])")
+
+    def switch_language(self):
+        self.language = {"ar": "en", "en": "ar"}[self.language]
+        self.words = WORDS[self.language]
+        self.page.locator(f"header button[lang={self.language}]").click()
+
+    def press(self, words: str, role: str = "button"):
+        self.page.get_by_role("main").get_by_role(role, name=self.words[words], exact=True).first.click()
+
+    def open(self, path: str, *, status: int = 200):
+        answer = self.page.goto(f"/{self.language}/{path}")
+        assert answer.status == status, self.page.url
+        self.check_page()
+
+    def arrive(self, path: str):
+        """Wait until the page at this path is shown, and check it."""
+        expect(self.page).to_have_url(re.compile(rf"^[^?]*/{self.language}/{path}(\?.*)?$"))
+        self.check_page()
+
+    def check_page(self):
+        root = self.page.locator("html")
+        expect(root).to_have_attribute("lang", self.language)
+        expect(root).to_have_attribute("dir", DIRECTIONS[self.language])
+        expect(self.page.locator("h1")).to_have_count(1)
+
+    def see_errors(self, *names: str):
+        """Check that the summary has the focus and that exactly these fields are marked."""
+        summary = self.page.locator(".summary-err")
+        expect(summary).to_be_focused()
+        expect(self.page).to_have_title(re.compile(f"^{self.words['error']}"))
+        marked = [field.get_attribute("id") for field in self.page.locator(".err").all()]
+        assert marked == [f"id_{name}_error" for name in names]
+        for link in summary.locator("a").all():
+            assert self.page.locator(link.get_attribute("href")).count() == 1, "a link of the summary leads nowhere"
+
+    # --- Registration -------------------------------------------------------------------------
+
+    def accept_declaration(self):
+        self.find("declaration").check()
+        self.press("next")
+        self.arrive("accounts/signup/")
+
+    def fill_registration(self, **changes: str):
+        fields = {
+            "first_name": self.first_name, "last_name": self.last_name, "email": self.address,
+            "email2": self.address, "password1": self.password, "password2": self.password,
+        }  # fmt: skip
+        for name, value in (fields | changes).items():
+            self.find(name).fill(value)
+
+    def tick_robot(self):
+        self.find("captcha").check()
+        if self.scripts:
+            expect(self.page.locator("[data-work]")).not_to_have_value("")
+        else:
+            self.page.wait_for_timeout(PATIENCE)
+
+    def register(self):
+        """Go from the declaration to the code page."""
+        self.open("accounts/declaration/")
+        self.accept_declaration()
+        self.fill_registration()
+        self.tick_robot()
+        self.find("terms").check()
+        self.press("create account")
+        self.arrive("accounts/confirm-email/")
+
+    def read_code(self, *, after: int = 0) -> str:
+        """Return the code of the newest mail, typed on this person's keyboard."""
+        code = code_in(self.stack.wait_for_mail(self.address, self.words["code mail"], after=after))
+        return in_arabic_digits(code) if self.language == "ar" else code
+
+    def type_code(self, code: str):
+        self.find("code").fill(code)
+        self.press("confirm")
+
+    # --- Signing in and out -------------------------------------------------------------------
+
+    def fill_sign_in(self, *, password: str | None = None):
+        self.find("login").fill(self.address)
+        self.find("password").fill(password or self.password)
+        if self.find("captcha").count():
+            self.find("captcha").fill(self.read_picture(self.page))
+
+    def sign_in(self, *, remember: bool = False):
+        self.open("accounts/login/")
+        self.fill_sign_in()
+        if remember:
+            self.find("remember").check()
+        self.press("sign in")
+        self.arrive("profile/")
+
+    def sign_out(self):
+        self.page.get_by_role("banner").get_by_role("button", name=self.words["sign out"], exact=True).click()
+        self.arrive("")
+
+    # --- Passwords ----------------------------------------------------------------------------
+
+    def ask_for_link(self):
+        """From the sign-in page to the mail's link."""
+        self.press("forgot", "link")
+        self.arrive("accounts/password/reset/")
+        self.find("email").fill(self.address)
+        self.tick_robot()
+        self.press("next")
+        self.arrive("accounts/password/reset/done/")
+
+    def read_link(self) -> str:
+        return link_in(self.stack.wait_for_mail(self.address, self.words["reset mail"]))
+
+    def fill_new_password(self, password: str, repeated: str | None = None):
+        self.find("password1").fill(password)
+        self.find("password2").fill(password if repeated is None else repeated)
+
+    # --- Pictures -----------------------------------------------------------------------------
+
+    def keep_picture(self, name: str):
+        """Save the whole page where SHOTS says so."""
+        if folder := os.environ.get("SHOTS"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            width = self.page.viewport_size["width"]
+            self.page.screenshot(path=Path(folder) / f"{name}-{self.language}-{width}.png", full_page=True)
+
+
+# --- Walks: every page in every state -------------------------------------------------------------
+
+
+def walk_open_pages(person: Person):
+    for path in ("", "contact/", "terms/", "privacy/", "accessibility/", "accounts/inactive/"):
+        person.open(path)
+        yield path.strip("/").replace("/", "-") or "home"
+
+
+def walk_registration(person: Person):
+    """Declaration, form and code with and without errors; ends signed in, on the profile."""
+    person.open("accounts/declaration/")
+    yield "declaration"
+    person.press("next")
+    person.see_errors("declaration")
+    yield "declaration-error"
+    person.accept_declaration()
+    yield "signup"
+    person.press("create account")
+    person.see_errors("first_name", "last_name", "email", "email2", "password1", "password2", "captcha", "terms")
+    yield "signup-empty"
+    person.fill_registration(email="nora@gmial.com", password1="nora", password2="other")
+    person.tick_robot()
+    person.press("create account")
+    person.see_errors("email2", "password1", "password2", "terms")
+    yield "signup-errors"
+    person.fill_registration()
+    person.find("terms").check()
+    person.press("create account")
+    person.arrive("accounts/confirm-email/")
+    yield "code"
+    person.type_code("12")
+    person.see_errors("code")
+    yield "code-short"
+    code = person.read_code()
+    person.type_code(mistype(code))
+    person.see_errors("code")
+    yield "code-wrong"
+    person.page.locator("summary").click()
+    yield "code-address-open"
+    person.find("email").fill("nobody")
+    person.press("change address")
+    person.see_errors("email")
+    yield "code-address-error"
+    person.type_code(code)
+    person.arrive("profile/")
+    yield "profile-new"
+
+
+def walk_account(person: Person):
+    """The pages of somebody who is signed in; ends signed out."""
+    person.open("")
+    yield "home-signed-in"
+    person.open("profile/")
+    yield "profile"
+    person.open("accounts/reauthenticate/")
+    yield "reauthenticate"
+    person.press("confirm")
+    person.see_errors("password")
+    yield "reauthenticate-error"
+    person.open("accounts/password/change/")
+    yield "change"
+    person.find("oldpassword").fill(WRONG_PASSWORD)
+    person.fill_new_password("short", "other")
+    person.press("save")
+    person.see_errors("oldpassword", "password1", "password2")
+    yield "change-errors"
+    person.open("accounts/logout/")
+    yield "logout"
+    person.press("sign out")
+    person.arrive("")
+
+
+def walk_sign_in(person: Person):
+    """Sign-in up to the lock; the person needs an account."""
+    person.open("accounts/login/")
+    yield "login"
+    person.page.locator("summary").click()
+    yield "login-sound-open"
+    person.press("sign in")
+    person.see_errors("login", "password", "captcha")
+    yield "login-empty"
+    person.fill_sign_in(password=WRONG_PASSWORD)
+    person.press("sign in")
+    expect(person.page.locator("[name=captcha_pass]")).to_have_count(1)
+    yield "login-wrong"
+    for _ in range(5):
+        person.find("password").fill(WRONG_PASSWORD)
+        with person.page.expect_navigation():
+            person.press("sign in")
+    yield "login-locked"
+
+
+def walk_forgotten_password(person: Person):
+    """From the forgotten password to the new one, dead link included; the person needs an account."""
+    person.open("accounts/password/reset/")
+    yield "forgot"
+    person.press("next")
+    person.see_errors("email", "captcha")
+    yield "forgot-errors"
+    person.open("accounts/login/")
+    person.ask_for_link()
+    yield "forgot-done"
+    link = person.read_link()
+    person.page.goto(link)
+    person.arrive(r"accounts/password/reset/key/\w+-set-password/")
+    yield "new-password"
+    person.fill_new_password("short", "other")
+    person.press("save")
+    person.see_errors("password1", "password2")
+    yield "new-password-errors"
+    person.fill_new_password(NEW_PASSWORD)
+    person.press("save")
+    person.arrive("accounts/password/reset/key/done/")
+    yield "new-password-done"
+    person.page.goto(link)
+    yield "dead-link"
+
+
+def walk_refusals(person: Person):
+    """The error pages that a visitor can bring about: 404, 400, 403 and 429."""
+    page = person.page
+    person.open("nowhere/", status=404)
+    yield "404"
+    person.open("accounts/login/")
+    page.evaluate("document.querySelector('[name=login]').value = 'x'.repeat(300000)")
+    with page.expect_navigation():
+        person.press("sign in")
+    yield "400"
+    person.open("accounts/login/")
+    page.context.clear_cookies()
+    with page.expect_navigation():
+        person.press("sign in")
+    yield "403"
+    person.open("accounts/password/reset/")
+    token = page.locator("[name=csrfmiddlewaretoken]").first.input_value()
+    for _ in range(20):
+        page.request.post(page.url, form={"csrfmiddlewaretoken": token})
+    with page.expect_navigation():
+        person.press("next")
+    yield "429"
+
+
+def walk_broken_pages(person: Person, pages: dict[str, str]):
+    """Pages that no visitor can bring about, already rendered: shown at an address of the stack."""
+    for name, html in pages.items():
+        person.page.route("**/shown/", lambda route, html=html: route.fulfill(body=html, content_type="text/html"))
+        person.page.goto("/shown/")
+        person.page.unroute("**/shown/")
+        person.check_page()
+        yield name
+
+
+def walk_whole_account(person: Person):
+    """Everything between the declaration and a lock, by one person."""
+    yield from walk_registration(person)
+    yield from walk_account(person)
+    yield from walk_forgotten_password(person)
+    yield from walk_sign_in(person)

@@ -1,0 +1,210 @@
+"""The contract of addresses: what is there, what is not, and what a visitor may open."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from allauth import urls as allauth_urls
+from django.urls import URLPattern, get_resolver
+
+from tests.journey import PASSWORD, sign_in, url
+
+pytestmark = pytest.mark.django_db
+
+TOKEN = "x" * 40
+# Name → path after the language prefix, as the product page has them.
+PAGES = {
+    "home": "",
+    "contact": "contact/",
+    "terms": "terms/",
+    "privacy": "privacy/",
+    "accessibility": "accessibility/",
+    "set_language": "language/",
+    "account_declaration": "accounts/declaration/",
+    "account_signup": "accounts/signup/",
+    "account_email_verification_sent": "accounts/confirm-email/",
+    "account_login": "accounts/login/",
+    "account_logout": "accounts/logout/",
+    "account_inactive": "accounts/inactive/",
+    "account_captcha_picture": f"accounts/captcha/{TOKEN}.png",
+    "account_captcha_sound": f"accounts/captcha/{TOKEN}.wav",
+    "account_reset_password": "accounts/password/reset/",
+    "account_reset_password_done": "accounts/password/reset/done/",
+    "account_reset_password_from_key": "accounts/password/reset/key/1-abc/",
+    "account_reset_password_from_key_done": "accounts/password/reset/key/done/",
+    "profile": "profile/",
+    "account_change_password": "accounts/password/change/",
+    "account_reauthenticate": "accounts/reauthenticate/",
+}
+ARGUMENTS = {
+    "account_captcha_picture": [TOKEN],
+    "account_captcha_sound": [TOKEN],
+    "account_reset_password_from_key": ["1", "abc"],
+}
+WITHOUT_PREFIX = {
+    "root": "/",
+    "healthz": "/healthz",
+    "readyz": "/readyz",
+    "robots": "/robots.txt",
+    "well_known_change_password": "/.well-known/change-password",
+    "styleguide": "/styleguide/",
+}
+# Everything else asks for a sign-in.
+PUBLIC = set(PAGES) - {"profile", "account_change_password", "account_reauthenticate"}
+LANGUAGES = ("ar", "en")
+
+
+def walk(patterns, prefix: str = ""):
+    """Return (name, route) of every pattern below."""
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLPattern):
+            yield pattern.name, route
+        elif not route.startswith("admin/"):
+            yield from walk(pattern.url_patterns, route)
+
+
+def example_of(route: str) -> str:
+    """Return a path that a pattern would match, whether it is written with brackets or as an expression."""
+    path = re.sub(r"<[^>]+>", "1", route.replace("^", "").replace("$", "")) if "(?P" not in route else None
+    if path is None:
+        path = re.sub(r"\(\?P<\w+>[^)]*\)", "abc", route).replace("^", "").replace("$", "")
+    return path.replace("\\", "")
+
+
+def test_routes_are_those_of_the_contract_and_no_others():
+    named = {name for name, _ in walk(get_resolver().url_patterns)}
+    assert named == set(PAGES) | set(WITHOUT_PREFIX)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", PAGES)
+def test_page_stands_on_its_path(name, language):
+    assert url(name, *ARGUMENTS.get(name, []), language=language) == f"/{language}/{PAGES[name]}"
+
+
+@pytest.mark.parametrize("name", WITHOUT_PREFIX)
+def test_what_machines_ask_for_stands_without_prefix(name):
+    assert url(name, language="en") == WITHOUT_PREFIX[name]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_closed_unless_it_is_public(client, name, language):
+    path = f"/{language}/{PAGES[name]}"
+    answer = client.get(path)
+
+    sent_to_sign_in = answer.status_code == 302 and urlsplit(answer.url).path == url("account_login", language=language)
+    assert sent_to_sign_in == (name not in PUBLIC)
+    if sent_to_sign_in:
+        assert parse_qs(urlsplit(answer.url).query)["next"] == [path]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_next_leads_back_after_signing_in(client, member, language):
+    page = client.get(url("account_change_password", language=language), follow=True)
+    assert page.redirect_chain[-1][1] == 302
+    answer = sign_in(client, member.email, PASSWORD, language, next=url("account_change_password", language=language))
+    assert answer.url == url("account_change_password", language=language)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/admin/", "/admin/accounts/user/", "/admin/accounts/user/1/change/", "/admin/mail/outbox/", "/admin/jsi18n/",
+     "/admin/nothing/", "/admin/password_change/"],
+)  # fmt: skip
+def test_admin_is_closed_to_visitors(client, path):
+    answer = client.get(path)
+    assert answer.status_code == 302
+    assert urlsplit(answer.url).path == url("account_login")
+    assert parse_qs(urlsplit(answer.url).query)["next"] == [path]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_other_routes_of_allauth_are_not_there(client, member, language):
+    """allauth grows routes with each release: what the contract does not name is no page of ours."""
+    paths = {f"accounts/{example_of(route)}" for _name, route in walk(allauth_urls.urlpatterns)}
+    paths |= {f"accounts/{more}/" for more in (
+        "phone/verify", "phone/change", "password/reset/confirm", "password/reset/complete", "signup/passkey",
+        "login/code", "confirm-email/abc", "2fa", "2fa/totp/activate", "sessions", "3rdparty", "email", "password/set", "social/signup", "google/login",
+    )}  # fmt: skip
+    ours = set(PAGES.values()) | {"accounts/password/reset/key/abc-abc/"}
+    others = sorted(paths - ours)
+    assert {"accounts/email/", "accounts/password/set/", "accounts/login/code/confirm/", "accounts/2fa/"} <= set(others)
+    assert len(paths & ours) > 8, "the contract keeps allauth's own paths"
+
+    client.force_login(member)
+    answers = {path: client.get(f"/{language}/{path}").status_code for path in others}
+
+    assert set(answers.values()) == {404}, {path: status for path, status in answers.items() if status != 404}
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing/", "/ar/nothing/", "/en/accounts/nothing/", "/fr/", "/accounts/login/x", "/.env", "/ar/../en/x"]
+)
+def test_unknown_address_is_404_for_a_visitor(client, path):
+    assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/", "/terms/", "/profile/"])
+def test_address_without_prefix_leads_to_the_visitors_language(client, path):
+    answer = client.get(path, headers={"accept-language": "en"})
+    assert (answer.status_code, answer.url) == (302, f"/en{path}")
+
+
+def test_sign_out_does_nothing_on_get(client, member):
+    client.force_login(member)
+    assert client.get(url("account_logout")).status_code == 200
+    assert client.head(url("account_logout")).status_code == 200
+    assert client.get(url("profile")).status_code == 200
+
+    client.post(url("account_logout"))
+    assert client.get(url("profile")).status_code == 302
+
+
+def test_language_switch_does_nothing_on_get(client, member):
+    client.force_login(member)
+    answer = client.get(url("set_language"), {"language": "ar", "next": "/ar/terms/"})
+    member.refresh_from_db()
+    assert member.language == "en"
+    assert not answer.cookies
+
+
+@pytest.mark.parametrize("name", ["account_change_password", "account_reauthenticate", "profile"])
+def test_closed_page_takes_no_post_of_a_visitor(client, name):
+    answer = client.post(url(name), {"password": "x", "oldpassword": "x"})
+    assert urlsplit(answer.url).path == url("account_login")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "account_declaration",
+        "account_signup",
+        "account_email_verification_sent",
+        "account_login",
+        "account_reset_password",
+    ],
+)
+def test_page_for_visitors_leads_a_member_to_the_profile(client, member, name):
+    client.force_login(member)
+    assert client.get(url(name)).url == url("profile")
+
+
+def test_well_known_address_leads_to_the_change_of_password(client):
+    assert (
+        client.get("/.well-known/change-password", headers={"accept-language": "en"}).url
+        == "/en/accounts/password/change/"
+    )
+
+
+def test_styleguide_is_for_staff_only(client, member, reviewer):
+    assert client.get("/styleguide/").status_code == 404
+    client.force_login(member)
+    assert client.get("/styleguide/").status_code == 404
+    client.force_login(reviewer)
+    assert client.get("/styleguide/").status_code == 200
+
+
+def test_mailbox_of_a_local_run_is_not_there(client):
+    assert client.get("/mailbox/").status_code == 404

@@ -1,0 +1,171 @@
+"""``make timing``: what a sign-in costs over one hash, and whether time tells a known address from another.
+
+Drives the running stack over HTTP. Each kind of answer is measured in turn with the others and with
+one verification by argon2-cffi at the same parameters, so that a noisy moment falls on all alike.
+"""
+
+import argparse
+import http.client
+import itertools
+import re
+import statistics
+import sys
+import time
+from html import unescape
+from urllib.parse import urlencode, urlsplit
+
+from argon2 import PasswordHasher
+
+from accounts.passwords import NormalisedArgon2Hasher as Ours
+from mumaris import keys
+from tests.servers import find_free_port
+from tests.stack import Stack
+
+TRIES = 40
+PASSWORD, WRONG = "Sunlit-Wadi7", "Wrong-Password1"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+SEED = f"""
+from django.contrib.auth.hashers import make_password
+from accounts.models import PendingRegistration, User
+for name in ("known", "right", "disabled"):
+    User.objects.create_user(f"{{name}}@example.com", {PASSWORD!r}, first_name="A", last_name="B")
+User.objects.filter(email="disabled@example.com").update(is_active=False)
+User.objects.create_user("file@example.com", None, first_name="A", last_name="B")
+PendingRegistration.objects.create(address="pending@example.com", visitor="x", first_name="A", last_name="B",
+    password=make_password({PASSWORD!r}), language="ar")
+"""
+# kind → (path, what is posted)
+SIGN_INS = {
+    "known, wrong password": {"login": "known@example.com", "password": WRONG},
+    "known, right password": {"login": "right@example.com", "password": PASSWORD},
+    "unknown": {"login": "nobody@example.com", "password": WRONG},
+    "pending": {"login": "pending@example.com", "password": WRONG},
+    "disabled": {"login": "disabled@example.com", "password": WRONG},
+    "file, never activated": {"login": "file@example.com", "password": WRONG},
+}
+FORGOTS = {"known": "known{n}@example.com", "unknown": "nobody{n}@example.com"}
+addresses = (f"10.{n // 65536 % 256}.{n // 256 % 256}.{n % 256}" for n in itertools.count(1, 256))
+
+
+class Visitor:
+    """A browser without scripts: one connection, its own cookies and its own network."""
+
+    def __init__(self, stack: Stack):
+        self.stack = stack
+        self.connection = http.client.HTTPConnection("localhost", urlsplit(stack.base_url).port)
+        self.headers = {"X-Forwarded-For": next(addresses)}
+
+    def ask(self, method: str, path: str, fields: dict | None = None) -> tuple[int, str]:
+        body = urlencode(fields) if fields else None
+        self.connection.request(method, path, body, self.headers | (FORM if fields else {}))
+        response = self.connection.getresponse()
+        content = response.read().decode()
+        cookies = dict(re.findall(r"^([^=]+)=([^;]*)", line)[0] for line in response.headers.get_all("Set-Cookie", []))
+        if cookies:
+            self.headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        return response.status, content
+
+    def hidden(self, content: str, name: str) -> str:
+        return unescape(re.search(rf'name="{name}"[^>]*value="([^"]*)"', content)[1])
+
+    def time_post(self, path: str, fields: dict, solve) -> float:
+        """Open the page, post the form, and return the post's milliseconds."""
+        _status, content = self.ask("GET", path)
+        token = self.hidden(content, "captcha_token")
+        fields = fields | {"csrfmiddlewaretoken": self.hidden(content, "csrfmiddlewaretoken"), "captcha_token": token}
+        fields |= solve(token)
+        start = time.perf_counter()
+        status, _content = self.ask("POST", path, fields)
+        spent = (time.perf_counter() - start) * 1000
+        if status not in {200, 302}:
+            raise SystemExit(f"{path} answered {status}")
+        return spent
+
+
+def open_token(stack: Stack, token: str) -> dict:
+    import json
+
+    return json.loads(keys._box("captcha", (stack.env["DATA_KEY"],)).decrypt(token))
+
+
+def measure_sign_ins(stack: Stack) -> dict[str, list[float]]:
+    hasher = PasswordHasher(Ours.time_cost, Ours.memory_cost, Ours.parallelism)
+    encoded = hasher.hash(PASSWORD)
+    times: dict[str, list[float]] = {"argon2-cffi alone": [], **{kind: [] for kind in SIGN_INS}}
+    read = lambda token: {"captcha": open_token(stack, token)["digits"]}  # noqa: E731
+    for _ in range(TRIES):
+        start = time.perf_counter()
+        hasher.verify(encoded, PASSWORD)
+        times["argon2-cffi alone"].append((time.perf_counter() - start) * 1000)
+        for kind, fields in SIGN_INS.items():
+            times[kind].append(Visitor(stack).time_post("/ar/accounts/login/", fields, read))
+    return times
+
+
+def measure_forgots(stack: Stack) -> dict[str, list[float]]:
+    times: dict[str, list[float]] = {kind: [] for kind in FORGOTS}
+    for number in range(TRIES):
+        for kind, address in FORGOTS.items():
+            fields = {"email": address.format(n=number)}
+            tick = lambda token: {"captcha": "on", "captcha_work": solve_puzzle(token)}  # noqa: E731
+            times[kind].append(Visitor(stack).time_post("/ar/accounts/password/reset/", fields, tick))
+    return times
+
+
+def solve_puzzle(token: str) -> str:
+    """Return the robot check's work, as the page's script finds it."""
+    import hashlib
+
+    tail = token[-40:]
+    return next(
+        str(n)
+        for n in itertools.count()
+        if int.from_bytes(hashlib.sha256(f"{tail}{n}".encode()).digest()[:4]) >> 16 == 0
+    )
+
+
+def print_table(title: str, times: dict[str, list[float]], reference: str) -> dict[str, float]:
+    medians = {kind: statistics.median(values) for kind, values in times.items()}
+    print(f"\n{title} (medians of {TRIES} interleaved tries)")
+    for kind, median in medians.items():
+        low = sorted(times[kind])[TRIES // 10]
+        print(f"  {kind:<24} {median:8.1f} ms   p10 {low:8.1f}   ×{median / medians[reference]:.2f} of {reference}")
+    return medians
+
+
+def judge(medians: dict[str, float], base: str, hash_time: float | None) -> list[str]:
+    """Return the budgets that do not hold, in words."""
+    faults = []
+    for kind, median in medians.items():
+        apart = abs(median - medians[base])
+        if kind != "argon2-cffi alone" and apart > 15 and apart > 0.10 * medians[base]:
+            faults.append(f"{kind}: {apart:.1f} ms from {base}")
+    if hash_time and medians[base] > 1.10 * hash_time:
+        faults.append(f"{base}: ×{medians[base] / hash_time:.3f} of one verification, budget 1.10")
+    return faults
+
+
+def main():
+    argparse.ArgumentParser(prog="make timing", description=__doc__).parse_args()
+    with Stack(port=find_free_port()) as stack:
+        stack.manage("shell", "-c", SEED)
+        for _ in range(6):
+            Visitor(stack).ask("GET", "/ar/accounts/login/")
+        sign_ins = print_table("Sign-in POST", measure_sign_ins(stack), "argon2-cffi alone")
+        stack.manage("shell", "-c", SEED_FORGOTS)
+        forgots = print_table("Forgot password POST", measure_forgots(stack), "known")
+    faults = judge(sign_ins, "unknown", sign_ins["argon2-cffi alone"]) + judge(forgots, "known", None)
+    print("\n" + ("\n".join(faults) if faults else "Every budget holds."))
+    sys.exit(bool(faults))
+
+
+SEED_FORGOTS = f"""
+from accounts.models import User
+User.objects.bulk_create(User(email=f"known{{n}}@example.com", first_name="A", last_name="B") for n in range({TRIES}))
+from accounts.models import SignInName
+SignInName.objects.bulk_create(SignInName(value=u.email, user=u) for u in User.objects.filter(email__startswith="known", sign_in_names=None))
+"""
+
+
+if __name__ == "__main__":
+    main()
