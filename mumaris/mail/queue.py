@@ -3,6 +3,7 @@
 import logging
 import time
 
+from django.core.cache import cache
 from django.db import transaction
 from django.utils.translation import get_language
 
@@ -50,7 +51,8 @@ def queue_mail(kind: str, recipient: str, *, language: str | None = None, **refe
 
 def announce(row: Outbox) -> None:
     """Tell Celery that a row is waiting. A broker that is away costs a page little and loses nothing."""
-    if broker.is_open:
+    # Cache and broker are one server: a page that has waited for the one does not wait for the other.
+    if broker.is_open or getattr(cache, "is_away", False):
         return
     from mumaris.mail.tasks import deliver
 
