@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 from environs import Env
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from mumaris.environment import secret_or_local
 
@@ -127,6 +129,8 @@ CACHES = {
         "OPTIONS": {
             "socket_timeout": REDIS_TIMEOUT,
             "socket_connect_timeout": REDIS_TIMEOUT,
+            # redis-py tries three times more, with pauses: the breaker in mumaris/cache.py is kinder to pages.
+            "retry": Retry(NoBackoff(), 0),
             "serializer": "mumaris.cache.JsonSerializer",
         },
     }
