@@ -38,6 +38,10 @@ class AccountAdapter(DefaultAccountAdapter):
             limits.give_back_ip("sign-in", request)
         return user
 
+    def reauthenticate(self, user, password):
+        """Check the password of somebody who is signed in; its tries count with the failed sign-ins."""
+        return self.authenticate(self.request, email=user.email, password=password) == user
+
     def pre_authenticate(self, request, **credentials):
         """Nothing: ``authenticate`` counts."""
 

@@ -13,11 +13,12 @@ class SignInNameBackend(AuthenticationBackend):
     def _authenticate(self, request, **credentials):
         name = text.sign_in_name(credentials.get("email") or credentials.get("username") or "")
         password = credentials["password"]
-        known = SignInName.objects.select_related("user").filter(value=name).first()
-        if known:
-            return self._check_password(known.user, password)
-        self._check_pending(request, name, password)
-        return None
+        try:
+            known = SignInName.objects.select_related("user").get(value=name)
+        except SignInName.DoesNotExist:
+            self._check_pending(request, name, password)
+            return None
+        return self._check_password(known.user, password)
 
     def _check_pending(self, request, name: str, password: str) -> None:
         """Recognise somebody who registered in another browser: the newest registration of the address only."""

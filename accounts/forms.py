@@ -124,31 +124,33 @@ class ChangeAddressForm(forms.Form):
     email = AddressField(label=_("Email address"))
 
 
-class SignInForm(AllauthLoginForm):
+class SignInFields(forms.Form):
+    """Apart from the form, whose method ``login`` would take the field's place."""
+
+    login = forms.CharField(
+        label=_("Username"),
+        help_text=_("Your registered email address."),
+        max_length=ADDRESS_LENGTH,
+        error_messages={"required": _("Enter your username."), "max_length": _("The username or password is wrong.")},
+        widget=TextWidget(dir="ltr", autocomplete="username", autocapitalize="none", spellcheck="false"),
+    )
+    password = PasswordField(label=_("Password"), autocomplete="current-password")
+    captcha = VisualCodeField(form="login", bound_to="login")
+    remember = TickField(label=_("Remember me"), help_text=_("Do not use this on a shared device."))
+
+
+class SignInForm(SignInFields, AllauthLoginForm):
     """User name, password and visual code. The visual code is judged before any password is hashed."""
 
     field_order = ["login", "password", "captcha", "remember"]
+    pending = None
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.pending = None
-        self.fields = {
-            "login": forms.CharField(
-                label=_("Username"),
-                help_text=_("Your registered email address."),
-                max_length=ADDRESS_LENGTH,
-                error_messages={
-                    "required": _("Enter your username."),
-                    "max_length": _("The username or password is wrong."),
-                },
-                widget=TextWidget(dir="ltr", autocomplete="username", autocapitalize="none", spellcheck="false"),
-            ),
-            "password": PasswordField(label=_("Password"), autocomplete="current-password"),
-            "captcha": VisualCodeField(form="login", bound_to="login"),
-            "remember": TickField(label=_("Remember me"), help_text=_("Do not use this on a shared device.")),
-        }
-        self.fields["captcha"].request = self.request
-        if not asks_visual_code(self.request):
+    def __init__(self, *args, request=None, **kwargs):
+        # Past allauth's own start, which would build the fields of its settings over ours at every request.
+        super(AllauthLoginForm, self).__init__(*args, **kwargs)
+        self.request = request
+        self.fields["captcha"].request = request
+        if not asks_visual_code(request):
             del self.fields["captcha"]
 
     def user_credentials(self):

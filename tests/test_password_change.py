@@ -64,6 +64,13 @@ def test_wrong_old_passwords_count_as_failed_sign_ins(here):
     assert User.objects.get().check_password(PASSWORD)
 
 
+def test_administrator_of_the_command_line_can_change_it_too(client, django_user_model):
+    django_user_model.objects.create_superuser("root@example.com", PASSWORD, first_name="Rana", last_name="Ali")
+    sign_in(client, "root@example.com", PASSWORD)
+    assert client.post(url(CHANGE), FIELDS).url == url("profile")
+    assert User.objects.get().check_password(NEW_PASSWORD)
+
+
 def test_change_needs_a_session(client):
     assert client.get(url(CHANGE)).url.startswith(url("account_login"))
     assert client.get("/.well-known/change-password").status_code == 302

@@ -352,10 +352,11 @@ def walk_refusals(person: Person):
 
 def walk_broken_pages(person: Person, pages: dict[str, str]):
     """Pages that no visitor can bring about, already rendered: shown at an address of the stack."""
+    shown = ""
+    person.page.route("**/shown/", lambda route: route.fulfill(body=shown, content_type="text/html; charset=utf-8"))
     for name, html in pages.items():
-        person.page.route("**/shown/", lambda route, html=html: route.fulfill(body=html, content_type="text/html"))
+        shown = html
         person.page.goto("/shown/")
-        person.page.unroute("**/shown/")
         person.check_page()
         yield name
 

@@ -1,0 +1,347 @@
+"""Story: staff look accounts up and send reset mails; nobody sees or sets a secret."""
+
+import re
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import Permission
+from django.urls import reverse
+
+from accounts.models import Consent, PendingRegistration, User
+from mumaris.mail.models import Outbox
+from tests.journey import (
+    NEW_PASSWORD,
+    PASSWORD,
+    answer_visual_code,
+    ask_reset,
+    code_in,
+    deliver,
+    link_in,
+    mails_to,
+    register,
+    sign_in,
+    type_code,
+    url,
+)
+
+pytestmark = pytest.mark.django_db
+LANGUAGES = {"ar": "rtl", "en": "ltr"}
+LISTS = ["accounts_user", "accounts_pendingregistration", "accounts_consent", "mail_outbox"]
+READ_ONLY = ["accounts_pendingregistration", "accounts_consent", "mail_outbox"]
+NORA, SARA = "nora@example.com", "sara@example.com"
+
+
+@pytest.fixture
+def superuser(db):
+    return User.objects.create_superuser("root@example.com", PASSWORD, first_name="Root", last_name="User")
+
+
+@pytest.fixture
+def supporter(reviewer):
+    """Staff who may look at everything and change users, and who are no superuser."""
+    codenames = ["view_user", "change_user", "view_pendingregistration", "view_consent", "view_outbox"]
+    reviewer.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    return reviewer
+
+
+@pytest.fixture
+def secrets(client, member, smtp) -> list[str]:
+    """A finished registration, a waiting one and a reset link: what no page of the administration may show."""
+    register(client, NORA)
+    deliver()
+    code = code_in(mails_to(smtp, NORA)[0])
+    type_code(client, code)
+    client.logout()
+    register(client, SARA, password1="Shady-Palms8x", password2="Shady-Palms8x")
+    ask_reset(client, member.email)
+    deliver()
+    link = link_in(mails_to(smtp, member.email)[0])
+    hashes = [
+        *User.objects.values_list("password", flat=True),
+        *PendingRegistration.objects.values_list("password", flat=True),
+    ]
+    pending_code = code_in(mails_to(smtp, SARA)[0])
+    return [code, pending_code, link, link.split("-", 1)[1], PASSWORD, "argon2", *hashes]
+
+
+def in_language(client, language: str):
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    return client
+
+
+def row_of(model: str):
+    return {
+        "accounts_user": User.objects.filter(email=NORA),
+        "accounts_pendingregistration": PendingRegistration.objects,
+        "accounts_consent": Consent.objects,
+        "mail_outbox": Outbox.objects,
+    }[model].first()
+
+
+def page_of(model: str, action: str = "changelist", *args) -> str:
+    return reverse(f"admin:{model}_{action}", args=args)
+
+
+# --- The door -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_staff_sign_in_through_the_portal(client, reviewer, language):
+    sent = in_language(client, language).get("/admin/")
+    assert sent.url == f"{url('account_login', language=language)}?next=%2Fadmin%2F"
+    page = client.get(sent.url)
+    assert 'name="next" value="/admin/"' in page.content.decode()
+
+    fields = {"login": reviewer.email, "password": PASSWORD, "next": "/admin/"} | answer_visual_code(page)
+    answer = client.post(sent.url, fields)
+
+    assert answer.url == "/admin/"
+    assert client.get("/admin/").status_code == 200
+
+
+def test_admins_own_sign_in_page_asks_for_no_password(client, superuser):
+    """It would have no limits and no visual code."""
+    answer = client.get("/admin/login/?next=/admin/")
+    assert answer.status_code == 302
+    assert answer.url.startswith(url("account_login"))
+    answer = client.post("/admin/login/", {"username": superuser.email, "password": PASSWORD})
+    assert answer.url.startswith(url("account_login"))
+    assert "_auth_user_id" not in client.session
+
+
+def test_staff_who_saved_the_admins_sign_in_page_get_in(client, superuser):
+    client.force_login(superuser)
+    answer = client.get("/admin/login/")
+    assert (answer.status_code, answer.headers.get("Location")) == (302, "/admin/")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("path", ["/admin/", "/admin/accounts/user/", "/admin/mail/outbox/", "/admin/login/"])
+def test_member_is_refused_in_words(client, member, path, language):
+    client.force_login(member)
+    answer = in_language(client, language).get(path, follow=True)
+    assert answer.status_code == 403
+    page = answer.content.decode()
+    assert f'<html lang="{language}" dir="{LANGUAGES[language]}">' in page
+    assert ("ليس لديك صلاحية" if language == "ar" else "You may not see this page") in page
+
+
+def test_staff_without_rights_see_no_row(client, reviewer):
+    client.force_login(reviewer)
+    assert client.get("/admin/").status_code == 200
+    for model in LISTS:
+        assert client.get(page_of(model)).status_code == 403
+
+
+def test_disabled_staff_are_out_at_the_next_request(client, supporter):
+    client.force_login(supporter)
+    assert client.get("/admin/").status_code == 200
+    User.objects.update(is_active=False)
+    assert client.get("/admin/").status_code == 302
+
+
+def test_admin_sends_no_one_to_its_own_change_of_password(client, superuser):
+    client.force_login(superuser)
+    assert client.get("/admin/password_change/").url == url("account_change_password")
+
+
+# --- The lists ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("person", ["superuser", "supporter"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_lists_and_rows_show_no_secret(request, client, secrets, person, language):
+    client.force_login(request.getfixturevalue(person))
+    in_language(client, language)
+    for model in LISTS:
+        row = row_of(model)
+        assert row, model
+        for path in (page_of(model), page_of(model, "change", row.pk), page_of(model, "history", row.pk)):
+            answer = client.get(path)
+            assert answer.status_code == 200, path
+            page = answer.content.decode()
+            assert f'lang="{language}"' in page
+            assert f'dir="{LANGUAGES[language]}"' in page
+            assert not [secret for secret in secrets if secret in page], path
+            assert not re.search(r'name="[^"]*(password|hash|code|seal|nonce|lease)[^"]*"', page), path
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_lists_name_the_rows_in_words_of_the_language(client, superuser, secrets, language):
+    client.force_login(superuser)
+    page = in_language(client, language).get("/admin/").content.decode()
+    names = {
+        "ar": ["المستخدم", "التسجيل", "الموافق", "صندوق الصادر"],
+        "en": ["Users", "Pending registrations", "Consents", "Outbox"],
+    }
+    for name in names[language]:
+        assert name in page
+    outbox = client.get(page_of("mail_outbox")).content.decode()
+    assert SARA in outbox
+    assert SARA in client.get(page_of("accounts_pendingregistration")).content.decode()
+    assert NORA in client.get(page_of("accounts_user")).content.decode()
+
+
+def test_search_finds_one_address_only(client, superuser, member, other_member):
+    client.force_login(superuser)
+    page = client.get(page_of("accounts_user"), {"q": member.email}).content.decode()
+    assert member.email in page
+    assert other_member.email not in page
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_list_of_users_asks_as_often_for_three_as_for_one(client, superuser, rows, django_assert_max_num_queries):
+    for number in range(rows):
+        User.objects.create_user(f"user{number}@example.com", None, first_name="A", last_name="B")
+    client.force_login(superuser)
+    with django_assert_max_num_queries(5):
+        assert client.get(page_of("accounts_user")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?q=' or 1=1 --",
+        "?q=%00",
+        "?e=1",
+        "?password__startswith=a",
+        "?o=99.99",
+        "?p=-1",
+        "?is_active__exact=x",
+        "?q=%ED%A0%80",
+    ],
+)
+def test_hostile_query_on_a_list_shows_nothing_more(client, superuser, query):
+    client.force_login(superuser)
+    answer = client.get(page_of("accounts_user") + query)
+    assert answer.status_code in {200, 302, 400}
+
+
+@pytest.mark.parametrize(
+    ("model", "field"),
+    [
+        ("accounts_user", "password"),
+        ("accounts_pendingregistration", "password"),
+        ("accounts_pendingregistration", "visitor"),
+        ("accounts_consent", "user__password"),
+        ("mail_outbox", "sealed_message"),
+        ("mail_outbox", "references__challenge"),
+    ],
+)
+@pytest.mark.parametrize("person", ["superuser", "supporter"])
+def test_secrets_cannot_be_guessed_by_filters(request, client, person, model, field):
+    """Django lets a list be filtered by any field of its model: that tells a hash letter by letter."""
+    client.force_login(request.getfixturevalue(person))
+    assert client.get(page_of(model), {f"{field}__startswith": "a"}).status_code == 400
+
+
+# --- Acts -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("person", ["superuser", "supporter"])
+@pytest.mark.usefixtures("other_member")
+def test_reset_mail_is_sent_and_the_password_stays(request, client, member, smtp, person):
+    client.force_login(request.getfixturevalue(person))
+    before = dict(User.objects.values_list("pk", "password"))
+    act = {"action": "send_reset_mail", "_selected_action": [member.pk]}
+    page = in_language(client, "ar").post(page_of("accounts_user"), act, follow=True)
+    assert "رسالة استعادة كلمة المرور في طريقها إلى مستخدم واحد." in page.content.decode()
+    assert list(Outbox.objects.values_list("kind", "recipient")) == [("password_reset", member.email)]
+
+    deliver()
+    assert link_in(mails_to(smtp, member.email)[0])
+    assert len(smtp.messages) == 1
+    assert dict(User.objects.values_list("pk", "password")) == before
+
+
+def test_reset_mail_needs_the_right_to_change(client, reviewer, member):
+    reviewer.user_permissions.set(Permission.objects.filter(codename="view_user"))
+    client.force_login(reviewer)
+    client.post(page_of("accounts_user"), {"action": "send_reset_mail", "_selected_action": [member.pk]})
+    assert not Outbox.objects.exists()
+
+
+def test_disabled_account_gets_no_reset_mail(client, superuser, member):
+    User.objects.filter(pk=member.pk).update(is_active=False)
+    client.force_login(superuser)
+    client.post(page_of("accounts_user"), {"action": "send_reset_mail", "_selected_action": [member.pk]})
+    assert not Outbox.objects.exists()
+
+
+@pytest.mark.parametrize("person", ["superuser", "supporter"])
+def test_nobody_sets_a_password_or_an_address_by_hand(request, client, member, person):
+    client.force_login(request.getfixturevalue(person))
+    before = member.password
+    posted = {
+        "email": "stolen@example.com", "first_name": "Mona", "last_name": "Harbi", "language": "en", "is_active": "on",
+        "password": NEW_PASSWORD, "password1": NEW_PASSWORD, "password2": NEW_PASSWORD, "birth_date": "2000-01-01",
+        "user_permissions": ["1"],
+    }  # fmt: skip
+    answer = client.post(page_of("accounts_user", "change", member.pk), posted)
+    assert answer.status_code == 302
+    member.refresh_from_db()
+    assert (member.password, member.email, member.birth_date) == (before, "member@example.com", None)
+    assert not member.user_permissions.exists()
+    for path in (f"/admin/accounts/user/{member.pk}/password/", f"/admin/auth/user/{member.pk}/password/"):
+        answer = client.post(path, {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD})
+        assert answer.status_code in {302, 404}
+    member.refresh_from_db()
+    assert member.password == before
+
+
+def test_staff_give_no_rights(client, supporter, member):
+    client.force_login(supporter)
+    posted = {
+        "first_name": "A",
+        "last_name": "B",
+        "language": "en",
+        "is_active": "on",
+        "is_staff": "on",
+        "is_superuser": "on",
+    }
+    for user in (member, supporter):
+        assert client.post(page_of("accounts_user", "change", user.pk), posted).status_code == 302
+        user.refresh_from_db()
+        assert not user.is_superuser
+    assert not member.is_staff
+    assert supporter.is_staff
+
+
+@pytest.mark.parametrize("person", ["superuser", "supporter"])
+@pytest.mark.parametrize("model", READ_ONLY)
+def test_read_only_rows_refuse_every_change(request, client, secrets, model, person):
+    client.force_login(request.getfixturevalue(person))
+    row = row_of(model)
+    before = type(row).objects.values().get(pk=row.pk)
+    rows = type(row).objects.count()
+    assert client.get(page_of(model, "add")).status_code == 403
+    assert client.post(page_of(model, "add"), {"kind": "x"}).status_code == 403
+    assert client.post(page_of(model, "change", row.pk), {"language": "en", "state": "sent"}).status_code == 403
+    assert client.get(page_of(model, "delete", row.pk)).status_code == 403
+    assert client.post(page_of(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+    client.post(page_of(model), {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"})
+    assert type(row).objects.count() == rows
+    assert type(row).objects.values().get(pk=row.pk) == before
+
+
+def test_users_are_neither_added_nor_deleted(client, superuser, member):
+    client.force_login(superuser)
+    assert client.post(page_of("accounts_user", "add"), {"email": "x@example.com"}).status_code == 403
+    assert client.post(page_of("accounts_user", "delete", member.pk), {"post": "yes"}).status_code == 403
+    client.post(page_of("accounts_user"), {"action": "delete_selected", "_selected_action": [member.pk], "post": "yes"})
+    assert User.objects.filter(pk=member.pk).exists()
+
+
+def test_names_are_shown_as_text(client, superuser, member):
+    User.objects.filter(pk=member.pk).update(first_name="<script>alert(1)</script>", last_name="{{ 7*7 }}")
+    client.force_login(superuser)
+    for path in (page_of("accounts_user"), page_of("accounts_user", "change", member.pk)):
+        page = client.get(path).content.decode()
+        assert "<script>alert(1)" not in page
+        assert "&lt;script&gt;alert(1)" in page
+        assert "{{ 7*7 }}" in page
+
+
+def test_staff_are_not_remembered(client, reviewer):
+    sign_in(client, reviewer.email, PASSWORD, remember="on")
+    assert client.session["signed_in"]["kind"] == "staff"
