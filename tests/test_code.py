@@ -104,7 +104,7 @@ def test_late_resend_makes_a_new_code_and_both_work(client, code, smtp):
 
 def test_resend_too_soon_says_when(client, code, smtp):
     page = client.post(url(CODE_PAGE), {"action": "resend"}, follow=True)
-    assert "يمكنك طلبه مرة أخرى" in page.content.decode()
+    assert "يمكنك طلبه من جديد" in page.content.decode()
     assert not waiting()
 
 
