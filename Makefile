@@ -56,7 +56,7 @@ check: .venv/.dev-stamp ## linters, formatting, templates, migrations, deploymen
 
 messages: .venv/.run-stamp ## bring our Arabic catalogue up to date with the sources (needs gettext)
 	@command -v xgettext msgmerge >/dev/null || { echo "gettext is not installed (apt-get install gettext)"; exit 1; }
-	DEBUG=1 $(VENV)/python manage.py makemessages --locale ar --no-obsolete --no-wrap --add-location file \
+	DEBUG=1 $(VENV)/python manage.py makemessages --locale ar --no-obsolete --no-wrap --no-location \
 		--ignore .venv --ignore var --ignore tests
 	@echo "locale/libraries/ar is written by hand: it holds only what we say otherwise than Django and allauth do."
 

@@ -6,6 +6,7 @@ half as much.
 """
 
 import ipaddress
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -182,8 +183,9 @@ def count_ip(action: str, request: HttpRequest) -> bool:
 
 
 def ip_window_end(action: str) -> datetime:
-    """Return when the window of an address limit has certainly ended."""
-    return timezone.now() + timedelta(seconds=IP_LIMITS[action][1])
+    """Return when the present window of an address limit ends."""
+    seconds = IP_LIMITS[action][1]
+    return datetime.fromtimestamp((int(time.time()) // seconds + 1) * seconds, UTC)
 
 
 def give_back_ip(action: str, request: HttpRequest) -> None:
@@ -200,4 +202,7 @@ def recently_failed(request: HttpRequest) -> bool:
 def _ip_key(action: str, request: HttpRequest) -> str:
     # A single IPv4 address, or the /64 that an IPv6 subscriber may rotate through.
     address = client_ip(request)
-    return f"ip:{action}:{digest('ip', address if ':' not in address else client_network(request))}"
+    source = client_network(request) if ":" in address else address
+    # The window is part of the name: a count that loses its expiry by a race is forgotten all the same.
+    window = int(time.time()) // IP_LIMITS[action][1]
+    return f"ip:{action}:{window}:{digest('ip', source)}"

@@ -73,7 +73,7 @@ def write_code(row: Outbox, code: str) -> Letter:
         title=_("Your verification code"),
         paragraphs=[_("Enter this code on the registration page to finish creating your account.")],
         code=code,
-        small=[_("The code works for %(minutes)s.") % {"minutes": minutes(settings.CODE_LIFETIME)}],
+        small=[_("The code works for %(span)s.") % {"span": minutes(settings.CODE_LIFETIME)}],
         facts=[requested_at(row)],
         warning=(
             _("Not you?"),
@@ -119,7 +119,7 @@ def write_reset_link(row: Outbox, challenge: Challenge, user: User) -> Letter:
             _("Choose a new password"),
             page_url("account_reset_password_from_key", *link_parts(challenge, user)),
         ),
-        small=[_("The link works once, for %(minutes)s.") % {"minutes": minutes(settings.RESET_LINK_LIFETIME)}],
+        small=[_("The link works once, for %(span)s.") % {"span": minutes(settings.RESET_LINK_LIFETIME)}],
         facts=[requested_at(row)],
         warning=(
             _("Did you not ask for this?"),

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
-from environs import Env
+from environs import Env, validate
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -66,8 +66,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "mumaris.middleware.ResponseHeaders",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -192,7 +192,7 @@ ACCOUNT_FORMS = {
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 
 # The visual code on sign-in: "always", "after_failures" or "never".
-VISUAL_CODE = env.str("VISUAL_CODE", "always", validate=lambda v: v in {"always", "after_failures", "never"})
+VISUAL_CODE = env.str("VISUAL_CODE", "always", validate=validate.OneOf(["always", "after_failures", "never"]))
 
 CODE_LIFETIME = timedelta(minutes=10)
 RESET_LINK_LIFETIME = timedelta(minutes=60)

@@ -202,6 +202,7 @@ def pytest_load_initial_conftests():
         _separate_from_other_workers(int(re.sub(r"\D", "", worker)))
     else:
         _start_servers()
+        _compile_catalogues()
     _start_sink()
     return (yield)
 
@@ -231,6 +232,14 @@ def _start_servers():
         os.environ.setdefault(name, value)
 
 
+def _compile_catalogues():
+    """Before Django starts: it reads a catalogue once, and one that is not there yet stays empty to the end."""
+    from mumaris.management.commands.compile_catalogues import compile_catalogue
+
+    for source in (ROOT / "locale").glob("**/LC_MESSAGES/*.po"):
+        compile_catalogue(source)
+
+
 def _separate_from_other_workers(number: int):
     # pytest-django gives each worker a database; this gives each its own Valkey database (0 is the controller's).
     server, _, _ = os.environ["REDIS_URL"].rpartition("/")
@@ -258,13 +267,9 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session):
-    """Build what a page needs once, before workers start: compiled catalogues and the static files' manifest."""
-    if os.environ.get("PYTEST_XDIST_WORKER"):
-        return
-    from django.core.management import call_command
-
-    call_command("compile_catalogues", verbosity=0)
-    _collect_static(Path(os.environ["VAR_DIR"]) / "static")
+    """Pages need the manifest of the static files: made once, before workers start."""
+    if not os.environ.get("PYTEST_XDIST_WORKER"):
+        _collect_static(Path(os.environ["VAR_DIR"]) / "static")
 
 
 def _collect_static(target: Path):

@@ -246,7 +246,7 @@ def test_mails_after_the_switch_are_in_the_new_language(client, member, smtp):
         deliver()
 
     (mail,) = mails_to(smtp, member.email)
-    assert subject_of(mail) == "تم تغيير كلمة المرور في حسابك"
+    assert subject_of(mail).startswith("تم تغيير كلمة المرور")
     assert mail["Content-Language"] == "ar"
     html = mail.get_body(("html",)).get_content()
     assert re.search(r'<html lang="ar" dir="rtl"', html)

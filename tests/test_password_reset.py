@@ -200,5 +200,6 @@ def test_mailbox_gets_one_link_a_minute(client, member):
 
 
 def test_forgot_is_limited_by_network_address(client):
-    answers = [ask_reset(client, f"person{number}@example.com").status_code for number in range(21)]
+    with time_machine.travel(timezone.now().replace(minute=10), tick=True):
+        answers = [ask_reset(client, f"person{number}@example.com").status_code for number in range(21)]
     assert answers == [302] * 20 + [429]

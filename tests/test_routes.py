@@ -126,7 +126,8 @@ def test_other_routes_of_allauth_are_not_there(client, member, language):
     paths = {f"accounts/{example_of(route)}" for _name, route in walk(allauth_urls.urlpatterns)}
     paths |= {f"accounts/{more}/" for more in (
         "phone/verify", "phone/change", "password/reset/confirm", "password/reset/complete", "signup/passkey",
-        "login/code", "confirm-email/abc", "2fa", "2fa/totp/activate", "sessions", "3rdparty", "email", "password/set", "social/signup", "google/login",
+        "login/code", "confirm-email/abc", "2fa", "2fa/totp/activate", "sessions", "3rdparty",
+        "email", "password/set", "social/signup", "google/login",
     )}  # fmt: skip
     ours = set(PAGES.values()) | {"accounts/password/reset/key/abc-abc/"}
     others = sorted(paths - ours)

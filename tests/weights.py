@@ -96,7 +96,9 @@ def write_table(weights: dict[str, tuple[Weight, Weight]]) -> str:
         f"{path:24}{len(first.requests):>9}{first.total:>10,}{first.fonts:>10,}{first.others:>10,}{repeat.total:>14,}"
         for path, (first, repeat) in weights.items()
     ]
-    return "\n".join([*lines, f"{'sign-in at most':24}{REQUESTS:>9}{WITH_FONTS:>10,}{'':>10}{WITHOUT_FONTS:>10,}{REPEAT:>14,}"])
+    return "\n".join(
+        [*lines, f"{'sign-in at most':24}{REQUESTS:>9}{WITH_FONTS:>10,}{'':>10}{WITHOUT_FONTS:>10,}{REPEAT:>14,}"]
+    )
 
 
 def main():

@@ -1,30 +1,28 @@
-/* Progressive help only: marks the rules that the typed password meets. The server decides. */
-(function () {
-  'use strict';
-  var kinds = { upper: /\p{Lu}/u, lower: /\p{Ll}/u, digit: /\p{Nd}/u, symbol: /[^\p{Lu}\p{Ll}\p{Nd}]/u };
-  var arabic = /[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufefc]/;
+/* Marks the rules that the typed password meets. The server decides. */
+(() => {
+  const kinds = { upper: /\p{Lu}/u, lower: /\p{Ll}/u, digit: /\p{Nd}/u, symbol: /[^\p{Lu}\p{Ll}\p{Nd}]/u };
+  const arabic = /[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufefc]/;
 
-  Array.prototype.forEach.call(document.querySelectorAll('[data-rules]'), function (list) {
-    var box = list.closest('.field'), field = box && box.querySelector('input'), hint = box && box.querySelector('[data-arabic]');
-    if (!field) return;
+  document.querySelectorAll('[data-rules]').forEach((list) => {
+    const box = list.closest('.field'), field = box.querySelector('input'), hint = box.querySelector('[data-arabic]');
 
-    function mark(item, met, spoken) {
-      var word = item.querySelector('.sr');
-      if (!word) { word = document.createElement('span'); word.className = 'sr'; item.append(' ', word); }
+    function mark(item, met, word) {
+      const spoken = item.querySelector('.sr') || item.appendChild(document.createElement('span'));
+      spoken.className = 'sr';
+      spoken.textContent = word && ' ' + word;
       item.classList.toggle('met', met);
-      word.textContent = spoken ? (met ? list.dataset.met : list.dataset.unmet) : '';
     }
 
     function update() {
-      var text = field.value.normalize('NFC'), length = Array.from(text).length, phrase = length >= 15;
-      Array.prototype.forEach.call(list.querySelectorAll('[data-rule]'), function (item) {
-        var rule = item.dataset.rule, kind = kinds[rule];
-        var met = rule === 'phrase' ? phrase : kind ? kind.test(text) : length >= 8;
+      const text = field.value.normalize('NFC'), length = [...text].length, phrase = length > 14;
+      list.querySelectorAll('[data-rule]').forEach((item) => {
+        const rule = item.dataset.rule, kind = kinds[rule];
+        const met = rule === 'phrase' ? phrase : kind ? kind.test(text) : length > 7;
         // From 15 characters on the kinds are not asked for, and before nobody has to reach 15.
-        mark(item, met, length > 0 && (met || (rule !== 'phrase' && !phrase)));
+        const asked = length && (met || (rule !== 'phrase' && !phrase));
+        mark(item, met, asked ? list.dataset[met ? 'met' : 'unmet'] : '');
       });
-      if (!hint) return;
-      var say = arabic.test(text) ? hint.dataset.arabic : '';
+      const say = arabic.test(text) ? hint.dataset.arabic : '';
       if (hint.textContent !== say) hint.textContent = say; // the status line speaks once
     }
 

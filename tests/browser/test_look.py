@@ -30,7 +30,7 @@ SEE_SMALL_TARGETS = """(least) => {
       `${Math.round(box.width)}×${Math.round(box.height)}` : '';
   }).filter(Boolean);
 }"""
-# WCAG 2.2, 1.4.12: as set by a reader's own style sheet.
+# WCAG 2.2, 1.4.12: as set by a reader's own style sheet. The dark panels cut nothing but their ornament.
 SPACE_TEXT = """() => {
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(`* {line-height: 1.5 !important; letter-spacing: .12em !important; word-spacing: .16em !important}
@@ -39,7 +39,8 @@ SPACE_TEXT = """() => {
 }"""
 SEE_CUT_TEXT = """() => [...document.body.querySelectorAll('*')].filter((e) => {
   const style = getComputedStyle(e);
-  return e.textContent.trim() && !e.closest('.sr, .skip, .txt') && e.checkVisibility() && style.overflow !== 'visible' &&
+  return e.textContent.trim() && !e.closest('.sr, .skip, .txt') && !e.matches('.deep') &&
+    e.checkVisibility() && style.overflow !== 'visible' &&
     !['auto', 'scroll'].includes(style.overflowX) &&
     (e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1);
 }).map((e) => `${e.localName}.${e.className} «${e.textContent.trim().slice(0, 40)}»`)"""

@@ -9,7 +9,7 @@ from tests import weights
 def test_sign_in_page_keeps_its_weight(browser, stack, path):
     first, repeat = weights.weigh(browser, stack.base_url, path)
     assert len(first.requests) <= weights.REQUESTS, first.requests
-    assert 0 < first.fonts
+    assert first.fonts > 0
     assert first.total <= weights.WITH_FONTS
     assert first.others <= weights.WITHOUT_FONTS
     assert 0 < repeat.total <= weights.REPEAT, repeat.requests
