@@ -5,7 +5,7 @@ PORT ?= 8000
 ARGS ?=
 VENV := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test check messages stack timing lock
+.PHONY: help run test check messages stack timing weights passwords lock
 
 help: ## list the doors
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -65,6 +65,12 @@ stack: .venv/.dev-stamp ## the production processes on this machine, with genera
 
 timing: .venv/.dev-stamp ## measure sign-in: cost over one hash, known against unknown addresses
 	$(VENV)/python -m tests.timing
+
+weights: .venv/.dev-stamp ## measure what the pages weigh, first visit and repeat view (needs Chromium)
+	$(VENV)/python -m tests.weights
+
+passwords: .venv/.dev-stamp ## count what the password rule refuses and accepts
+	$(VENV)/python -m tests.common_passwords
 
 # Neither the index nor local folders may stand in a lock: it is the same on every machine.
 # UPGRADE=--upgrade takes the newest versions; without it the locked ones are kept.

@@ -7,7 +7,9 @@ from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
+from accounts import captcha_tokens
 from accounts.models import Consent, PendingRegistration, User
+from accounts.passwords import NormalisedArgon2Hasher
 from mumaris.mail.models import Outbox
 from tests.journey import (
     NEW_PASSWORD,
@@ -29,6 +31,14 @@ LANGUAGES = {"ar": "rtl", "en": "ltr"}
 LISTS = ["accounts_user", "accounts_pendingregistration", "accounts_consent", "mail_outbox"]
 READ_ONLY = ["accounts_pendingregistration", "accounts_consent", "mail_outbox"]
 NORA, SARA = "nora@example.com", "sara@example.com"
+
+
+@pytest.fixture(autouse=True)
+def _cheap_work(monkeypatch):
+    """The price of passwords and puzzles is measured elsewhere."""
+    monkeypatch.setattr(NormalisedArgon2Hasher, "time_cost", 1)
+    monkeypatch.setattr(NormalisedArgon2Hasher, "memory_cost", 8)
+    monkeypatch.setitem(captcha_tokens.PUZZLE_BITS, "robot", 4)
 
 
 @pytest.fixture
@@ -222,10 +232,8 @@ def test_hostile_query_on_a_list_shows_nothing_more(client, superuser, query):
     [
         ("accounts_user", "password"),
         ("accounts_pendingregistration", "password"),
-        ("accounts_pendingregistration", "visitor"),
         ("accounts_consent", "user__password"),
         ("mail_outbox", "sealed_message"),
-        ("mail_outbox", "references__challenge"),
     ],
 )
 @pytest.mark.parametrize("person", ["superuser", "supporter"])

@@ -14,7 +14,7 @@ from mumaris.mail import queue
 from mumaris.mail.delivery import ServerAway, claim_rows, deliver_rows
 from mumaris.mail.models import Outbox
 from mumaris.mail.queue import queue_mail
-from tests.journey import deliver, text_of
+from tests.journey import deliver, subject_of, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -195,7 +195,7 @@ def test_mail_is_written_in_the_stored_language_whoever_causes_it(member, other_
     with translation.override("ar"):
         queue_notice(member)
     deliver()
-    subjects = {mail.rcpt_tos[0]: mail["Subject"] for mail in smtp.messages}
+    subjects = {mail.rcpt_tos[0]: subject_of(mail) for mail in smtp.messages}
     assert subjects == {member.email: "Your password was changed", other_member.email: "تم تغيير كلمة المرور في حسابك"}
 
 

@@ -2,7 +2,7 @@
 
 Every arrival checks the language and the direction of the page. ``walk_*`` lead through all pages of a
 kind and stop at each state in turn, for whoever wants to look at it: they yield its name.
-With SHOTS=/folder in the environment each stop of the walks is kept there as a picture.
+With SHOTS=/folder in the environment the accessibility tests keep a picture of each stop there.
 """
 
 import itertools
@@ -65,6 +65,13 @@ def forgive(problems: list[str], status: int):
 def mistype(code: str) -> str:
     """Return another code: the last digit is the next one."""
     return f"{code[:-1]}{(int(code[-1]) + 1) % 10}"
+
+
+def keep_picture(page, language: str, name: str):
+    """Save the whole page where SHOTS says so."""
+    if folder := os.environ.get("SHOTS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=Path(folder) / f"{name}-{language}-{page.viewport_size['width']}.png", full_page=True)
 
 
 class Person:
@@ -196,15 +203,6 @@ class Person:
     def fill_new_password(self, password: str, repeated: str | None = None):
         self.find("password1").fill(password)
         self.find("password2").fill(password if repeated is None else repeated)
-
-    # --- Pictures -----------------------------------------------------------------------------
-
-    def keep_picture(self, name: str):
-        """Save the whole page where SHOTS says so."""
-        if folder := os.environ.get("SHOTS"):
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            width = self.page.viewport_size["width"]
-            self.page.screenshot(path=Path(folder) / f"{name}-{self.language}-{width}.png", full_page=True)
 
 
 # --- Walks: every page in every state -------------------------------------------------------------
