@@ -6,30 +6,15 @@ from django.utils.translation import ngettext
 
 from accounts.models import Consent, PendingRegistration, User
 from accounts.password_reset import request_reset
-
-
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Rows that only the portal itself writes."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
+from mumaris.admin import PortalModelAdmin, ReadOnlyAdmin
 
 
 @admin.register(User)
-class UserAdmin(admin.ModelAdmin):
+class UserAdmin(PortalModelAdmin):
     list_display = ["email", "first_name", "last_name", "language", "is_active", "is_staff", "date_joined"]
     list_filter = ["is_active", "is_staff", "language"]
     search_fields = ["=email"]
     ordering = ["-pk"]
-    show_full_result_count = False
     fields = [
         "email", "first_name", "last_name", "language", "is_active", "is_staff", "is_superuser", "groups",
         "date_joined", "last_login",

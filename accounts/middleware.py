@@ -23,6 +23,12 @@ class SessionActivity:
 class SignInRequired(LoginRequiredMiddleware):
     """Closed by default: a page is public only when it says so."""
 
+    def process_view(self, request, view_func, view_args, view_kwargs):
+        # Django's own asks who the visitor is first, which costs a public page the session and the user.
+        if not getattr(view_func, "login_required", True):
+            return None
+        return super().process_view(request, view_func, view_args, view_kwargs)
+
     def handle_no_permission(self, request, view_func):
         query = {"next": request.get_full_path()}
         if settings.SESSION_COOKIE_NAME in request.COOKIES and not request.session.session_key:

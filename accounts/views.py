@@ -2,6 +2,7 @@
 
 from allauth.account.adapter import get_adapter
 from allauth.account.views import LoginView
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.hashers import make_password
@@ -13,7 +14,7 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 from django.views.i18n import set_language as set_language_cookie
 
 from accounts import challenges, limits, password_reset, registration, texts
@@ -50,7 +51,8 @@ def refuse_over_limit(request, *actions: str):
     """Count a request of this network address; return the 429 page when one of its limits is reached."""
     for action in actions:
         if not limits.count_ip(action, request):
-            return too_many_requests(request, until=limits.ip_window_end(action))
+            until = limits.ip_window_end(action)
+            return too_many_requests(request, until=until, reset_closed="forgot" in actions)
     return None
 
 
@@ -162,7 +164,7 @@ def welcome(request, user: User):
     request.session.pop(DECLARED, None)
     request.session.pop("visitor", None)
     get_adapter(request).login(request, user)
-    messages.success(request, _("Registration completed. Welcome, %(name)s.") % {"name": user.first_name})
+    messages.success(request, _("Registration completed. We are mailing you a receipt of what you accepted."))
     return redirect("profile")
 
 
@@ -226,6 +228,7 @@ def forgot(request):
 
 
 @login_not_required
+@require_safe
 def forgot_done(request):
     return render(request, "account/password_reset_done.html")
 
@@ -270,6 +273,7 @@ def show_dead_link(request):
 
 
 @login_not_required
+@require_safe
 def new_password_done(request):
     return render(request, "account/password_reset_from_key_done.html")
 
@@ -280,8 +284,11 @@ def new_password_done(request):
 @login_not_required
 def set_language(request):
     """Switch the language of the site, and of every mail to somebody who is signed in."""
-    response = set_language_cookie(request)
     language = request.POST.get("language")
-    if request.method == "POST" and request.user.is_authenticated and language in {"ar", "en"}:
+    if language not in dict(settings.LANGUAGES):
+        # Django's view would take any language that it ships.
+        request.POST = request.POST.copy()
+        request.POST.pop("language", None)
+    elif request.user.is_authenticated:
         User.objects.filter(pk=request.user.pk).update(language=language)
-    return response
+    return set_language_cookie(request)

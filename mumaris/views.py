@@ -118,9 +118,9 @@ def page_not_found(request, exception=None):
     return error_page(request, 404)
 
 
-def too_many_requests(request, exception=None, until=None):
+def too_many_requests(request, exception=None, until=None, *, reset_closed=False):
     """Tell when the lock ends (``until``, an aware time) and what stays open."""
-    response = error_page(request, 429, {"until": until})
+    response = error_page(request, 429, {"until": until, "reset_closed": reset_closed})
     if until:
         response["Retry-After"] = max(1, math.ceil((until - timezone.now()).total_seconds()))
     return response

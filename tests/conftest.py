@@ -3,6 +3,8 @@
 import pytest
 from django.core.cache import cache
 
+from accounts import captcha_tokens
+from accounts.passwords import NormalisedArgon2Hasher
 from tests import servers
 
 
@@ -12,6 +14,16 @@ def _clear_cache():
     cache.clear()
     yield
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _cheap_work(request, monkeypatch):
+    """Hundreds of posts check a password or a puzzle: ``real_work`` marks the tests of their price."""
+    if request.node.get_closest_marker("real_work"):
+        return
+    monkeypatch.setattr(NormalisedArgon2Hasher, "time_cost", 1)
+    monkeypatch.setattr(NormalisedArgon2Hasher, "memory_cost", 8)
+    monkeypatch.setitem(captcha_tokens.PUZZLE_BITS, "robot", 4)
 
 
 @pytest.fixture

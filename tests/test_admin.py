@@ -7,9 +7,7 @@ from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from accounts import captcha_tokens
 from accounts.models import Consent, PendingRegistration, User
-from accounts.passwords import NormalisedArgon2Hasher
 from mumaris.mail.models import Outbox
 from tests.journey import (
     NEW_PASSWORD,
@@ -31,14 +29,6 @@ LANGUAGES = {"ar": "rtl", "en": "ltr"}
 LISTS = ["accounts_user", "accounts_pendingregistration", "accounts_consent", "mail_outbox"]
 READ_ONLY = ["accounts_pendingregistration", "accounts_consent", "mail_outbox"]
 NORA, SARA = "nora@example.com", "sara@example.com"
-
-
-@pytest.fixture(autouse=True)
-def _cheap_work(monkeypatch):
-    """The price of passwords and puzzles is measured elsewhere."""
-    monkeypatch.setattr(NormalisedArgon2Hasher, "time_cost", 1)
-    monkeypatch.setattr(NormalisedArgon2Hasher, "memory_cost", 8)
-    monkeypatch.setitem(captcha_tokens.PUZZLE_BITS, "robot", 4)
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ from django.core.cache import cache
 from django.db import transaction
 from django.test import Client
 
-from accounts import captcha_tokens, limits
+from accounts import limits
 from accounts.models import Challenge, Consent, PendingRegistration, User
-from accounts.passwords import NormalisedArgon2Hasher
 from mumaris import text
 from mumaris.mail.models import Outbox
 from tests.journey import (
@@ -77,14 +76,6 @@ HIDDEN = [
     "header line",
     "emoji",
 ]
-
-
-@pytest.fixture(autouse=True)
-def _cheap_work(monkeypatch):
-    """Hundreds of posts, each of which may check a password or a puzzle: their price is measured elsewhere."""
-    monkeypatch.setattr(NormalisedArgon2Hasher, "time_cost", 1)
-    monkeypatch.setattr(NormalisedArgon2Hasher, "memory_cost", 8)
-    monkeypatch.setitem(captcha_tokens.PUZZLE_BITS, "robot", 4)
 
 
 def page_of(answer) -> str:

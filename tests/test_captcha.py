@@ -24,6 +24,8 @@ from accounts.captcha_tokens import is_puzzle_solved, make_token, read_token
 from accounts.models import SpentToken
 from tests.journey import hidden, in_arabic_digits, sign_in, url
 
+pytestmark = pytest.mark.real_work
+
 NAME = "nora@example.com"
 
 

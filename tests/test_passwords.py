@@ -17,6 +17,8 @@ from accounts import passwords
 from accounts.passwords import MESSAGES, PasswordRule
 from tests import common_passwords
 
+pytestmark = pytest.mark.real_work
+
 NOURA = SimpleNamespace(first_name="Noura", last_name="Al-Harbi", email="nora.ali90@gmail.com", birth_date=None)
 NOURA_IN_ARABIC = SimpleNamespace(first_name="نورة", last_name="الشهري", email="n@example.com", birth_date=None)
 BORN = SimpleNamespace(first_name="Mona", last_name="Zahrani", email="m@example.com", birth_date=date(1990, 5, 7))
