@@ -210,9 +210,7 @@ def test_error_page_asks_no_database_and_tells_no_detail(broken_view, status, la
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("status", RAISED)
-def test_error_page_of_a_member_asks_no_database(
-    member, broken_view, status, django_assert_num_queries
-):
+def test_error_page_of_a_member_asks_no_database(member, broken_view, status, django_assert_num_queries):
     client = Client(raise_request_exception=False)
     client.force_login(member)
     broken_view(RAISED[status])
