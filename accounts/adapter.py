@@ -1,13 +1,16 @@
 """What allauth does is decided here: where it asks, how it counts, how it mails."""
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
+from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts import limits
-from accounts.password_reset import record_new_password
+from accounts.password_reset import find_user, record_new_password
 from mumaris import text
 from mumaris.mail.queue import queue_mail
 from mumaris.text import format_time
@@ -33,9 +36,11 @@ class AccountAdapter(DefaultAccountAdapter):
         name = text.sign_in_name(credentials.get("email", ""))
         count_sign_in_try(request, name)
         user = super().authenticate(request, **credentials)
-        if user or getattr(request, "pending_registration", None):
+        if user:
             limits.forget((limits.SIGN_IN_HERE, name, limits.client_network(request)), (limits.SIGN_IN_ANYWHERE, name))
             limits.give_back_ip("sign-in", request)
+        else:
+            limits.count_ip("failed", request)
         return user
 
     def reauthenticate(self, user, password):
@@ -47,16 +52,20 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def set_password(self, user, password):
         # Hashed before the transaction: no lock is held over it.
-        user.set_password(password)
+        checked, hashed = user.password, make_password(password)
         with transaction.atomic():
-            record_new_password(user)
+            if record_new_password(user, hashed, instead_of=checked):
+                return
+        # The owner has recovered the account in the meantime: this session has ended with the old password.
+        raise ImmediateHttpResponse(redirect("account_login"))
 
     def get_password_change_redirect_url(self, request):
         return reverse("profile")
 
     def send_mail(self, template_prefix, email, context):
         """Queue allauth's mail by its name: rendering is the mail room's, at sending time."""
-        queue_mail(template_prefix.rpartition("/")[2], email, user=context["user"].pk)
+        user = find_user(email)
+        queue_mail(template_prefix.rpartition("/")[2], email, user=user and user.pk)
 
 
 def count_sign_in_try(request, name: str) -> None:

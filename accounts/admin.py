@@ -36,15 +36,13 @@ class UserAdmin(PortalModelAdmin):
 
     @admin.action(description=_("Send a mail to reset the password"), permissions=["change"])
     def send_reset_mail(self, request, queryset):
-        users = list(queryset.filter(is_active=True))
-        for user in users:
-            request_reset(user.email)
+        queued = sum(request_reset(user.email, asked_by="staff") for user in queryset.filter(is_active=True))
         text = ngettext(
             "A reset mail is on its way to %(count)d user.",
             "Reset mails are on their way to %(count)d users.",
-            len(users),
+            queued,
         )
-        self.message_user(request, text % {"count": len(users)}, messages.SUCCESS)
+        self.message_user(request, text % {"count": queued}, messages.SUCCESS if queued else messages.WARNING)
 
 
 @admin.register(PendingRegistration)

@@ -1,30 +1,36 @@
-"""The one way to check a user name and a password, at the price of exactly one hash."""
+"""The one way to check a user name and a password, at the price of one hash."""
 
 from allauth.account.auth_backends import AuthenticationBackend
 from django.contrib.auth.hashers import check_password
 
 from accounts.models import PendingRegistration, SignInName
+from accounts.registration import hint_password
 from mumaris import text
 
 
 class SignInNameBackend(AuthenticationBackend):
-    """Looks the name up in one indexed table; known, unknown, pending and disabled names cost the same."""
+    """Looks the name up in one indexed table; known, unknown, pending and disabled names cost the same.
+
+    Who registered an address is recognised whether or not somebody else has an account with it:
+    a stranger who registers an address and signs in must not learn which.
+    """
 
     def _authenticate(self, request, **credentials):
         name = text.sign_in_name(credentials.get("email") or credentials.get("username") or "")
         password = credentials["password"]
-        try:
-            known = SignInName.objects.select_related("user").get(value=name)
-        except SignInName.DoesNotExist:
-            self._check_pending(request, name, password)
-            return None
-        return self._check_password(known.user, password)
+        if request is not None:
+            request.pending_registration = find_pending(name, password)
+        known = SignInName.objects.select_related("user").filter(value=name)[:1]
+        # Without a user allauth spends the same hash on nothing.
+        return self._check_password(next((row.user for row in known), None), password)
 
-    def _check_pending(self, request, name: str, password: str) -> None:
-        """Recognise somebody who registered in another browser: the newest registration of the address only."""
-        pending = PendingRegistration.objects.newest_of_address(name)
-        if pending is None:
-            return
-        self._did_check_password = True
-        if request is not None and check_password(password, pending.password):
-            request.pending_registration = pending
+
+def find_pending(name: str, password: str) -> PendingRegistration | None:
+    """Return the newest registration of an address that was begun with this password, in another browser.
+
+    Its hash is checked only when its hint agrees, so that others do not pay for it.
+    """
+    pending = PendingRegistration.objects.newest_of_address(name)
+    if pending is None or pending.password_hint != hint_password(password):
+        return None
+    return pending if check_password(password, pending.password) else None

@@ -14,13 +14,15 @@ from django.utils import timezone
 
 from accounts import limits
 from accounts.models import Challenge, ChallengeTries, new_nonce
-from mumaris.keys import current_code_key_id, mac
+from mumaris.keys import current_code_key_id, is_known_key, mac
+from mumaris.text import mailbox_of
 
 TRIES = 5
 # A code that the mail server never took is of no use after this time.
 UNSENT_LIFETIME = timedelta(hours=24)
 # A code with less time left than this is not sent again: a new one is.
 RESEND_LEFT = timedelta(minutes=5)
+ENDED = "ended"
 Purpose = Challenge.Purpose
 LIFETIMES = {Purpose.REGISTRATION: settings.CODE_LIFETIME, Purpose.RESET: settings.RESET_LINK_LIFETIME}
 
@@ -41,21 +43,23 @@ def ends_at(challenge: Challenge) -> datetime:
 
 
 def is_live(challenge: Challenge) -> bool:
-    return not challenge.used_at and not challenge.failure and timezone.now() < ends_at(challenge)
+    is_open = not challenge.used_at and not challenge.failure and is_known_key(challenge.key_id)
+    return is_open and timezone.now() < ends_at(challenge)
 
 
-def begin_challenge(purpose: str, address: str, *, renew: bool = False) -> Challenge:
-    """Return the live challenge of a mailbox, made new when none is worth repeating.
+def is_former_live(challenge: Challenge) -> bool:
+    """Tell whether the code or link before the present one still works: a newer one does not kill it."""
+    is_open = not challenge.used_at and challenge.failure != ENDED and is_known_key(challenge.former_key_id)
+    return bool(challenge.former_until) and is_open and timezone.now() < challenge.former_until
 
-    One row per purpose and address, locked while it is judged: parallel requests get the same code.
-    ``renew`` asks for a new code although the live one has time left. Call inside a transaction.
+
+def lock_challenge(purpose: str, address: str) -> Challenge:
+    """Return the challenge of a mailbox, made at the first need. Call inside a transaction.
+
+    One row per purpose and address, locked until the commit: parallel requests get the same code.
     """
     challenge = Challenge.objects.select_for_update().filter(purpose=purpose, address=address).first()
-    if challenge is None:
-        return _make_challenge(purpose, address)
-    if renew or not is_live(challenge) or _time_left(challenge) < _worth_repeating(challenge):
-        _make_new_generation(challenge)
-    return challenge
+    return challenge or _make_challenge(purpose, address)
 
 
 def _make_challenge(purpose: str, address: str) -> Challenge:
@@ -69,19 +73,23 @@ def _make_challenge(purpose: str, address: str) -> Challenge:
         return Challenge.objects.select_for_update().get(purpose=purpose, address=address)
 
 
-def _time_left(challenge: Challenge) -> timedelta:
-    return ends_at(challenge) - timezone.now()
+def freshen(challenge: Challenge, *, renew: bool = False) -> None:
+    """Make a new code when the live one is not worth repeating. Only for a mail that does leave.
 
-
-def _worth_repeating(challenge: Challenge) -> timedelta:
-    return min(RESEND_LEFT, LIFETIMES[challenge.purpose] / 2)
+    ``renew`` asks for one although the live one has time left; it is granted when that was delivered
+    and no former one lives, so that nobody else's newest code is pushed out.
+    """
+    may_renew = renew and challenge.accepted_at and not is_former_live(challenge)
+    if not is_live(challenge) or ends_at(challenge) - timezone.now() < RESEND_LEFT or may_renew:
+        _make_new_generation(challenge)
 
 
 def _make_new_generation(challenge: Challenge) -> None:
-    still_good = is_live(challenge) and challenge.accepted_at
-    challenge.former_nonce = challenge.nonce if still_good else ""
-    challenge.former_key_id = challenge.key_id if still_good else ""
-    challenge.former_until = ends_at(challenge) if still_good else None
+    if is_live(challenge) and challenge.accepted_at:
+        challenge.former_nonce, challenge.former_key_id = challenge.nonce, challenge.key_id
+        challenge.former_until = ends_at(challenge)
+    elif not is_former_live(challenge):
+        challenge.former_nonce, challenge.former_key_id, challenge.former_until = "", "", None
     challenge.generation += 1
     challenge.nonce = new_nonce()
     challenge.key_id = current_code_key_id()
@@ -107,7 +115,7 @@ def _derive_code(challenge: Challenge, key_id: str, nonce: str) -> str:
 def matches(challenge: Challenge, code: str) -> bool:
     """Compare a typed code with the live one and with a former one that is still good, in constant time."""
     right = is_live(challenge) and hmac.compare_digest(derive_code(challenge), code)
-    if challenge.former_until and timezone.now() < challenge.former_until and not challenge.used_at:
+    if is_former_live(challenge):
         former = _derive_code(challenge, challenge.former_key_id, challenge.former_nonce)
         right |= hmac.compare_digest(former, code)
     return right
@@ -118,22 +126,21 @@ def count_try(challenge: Challenge, visitor: str) -> int:
 
     Raises NoTriesLeft, also for a new visitor of a mailbox at which too much was guessed today.
     """
-    if not is_live(challenge) and not (challenge.former_until and timezone.now() < challenge.former_until):
+    if not is_live(challenge) and not is_former_live(challenge):
         raise NoLiveCode
+    mailbox = (limits.CODE_TRIES_OF_MAILBOX, challenge.purpose, mailbox_of(challenge.address))
     row = ChallengeTries.objects.filter(challenge=challenge, generation=challenge.generation, visitor=visitor)
-    if not row.filter(count__lt=TRIES).update(count=F("count") + 1):
-        if row.exists():
-            raise NoTriesLeft
+    if row.filter(count__lt=TRIES).update(count=F("count") + 1):
+        limits.allows(*mailbox)
+    elif row.exists() or not limits.allows(*mailbox):
+        raise NoTriesLeft
+    else:
         _open_tries(challenge, visitor)
-    limits.allows(limits.CODE_TRIES_OF_MAILBOX, challenge.purpose, challenge.address)
     return TRIES - row.values_list("count", flat=True).get()
 
 
 def _open_tries(challenge: Challenge, visitor: str) -> None:
     """Give a new visitor the tries of a challenge, the first of them counted. Raises NoTriesLeft."""
-    _count, wait = limits.used(limits.CODE_TRIES_OF_MAILBOX, challenge.purpose, challenge.address)
-    if wait:
-        raise NoTriesLeft
     try:
         with transaction.atomic():
             ChallengeTries.objects.create(
@@ -162,25 +169,45 @@ def consume(challenge: Challenge) -> bool:
 
 
 def derive_link_key(challenge: Challenge, *bound_to: object) -> str:
-    """Return the 256-bit key of a link; it dies when anything it is bound to changes."""
-    key_parts = ("link", challenge.purpose, challenge.address, challenge.nonce, *bound_to)
-    return mac(challenge.key_id, *key_parts).hex()
+    """Return the 256-bit key of the live link; it dies when anything it is bound to changes."""
+    return _derive_link_key(challenge, challenge.key_id, challenge.nonce, bound_to)
 
 
-def is_link_key(challenge: Challenge, key: str, *bound_to: object) -> bool:
-    if not is_live(challenge):
-        return False
-    return hmac.compare_digest(derive_link_key(challenge, *bound_to).encode(), key.encode())
+def _derive_link_key(challenge: Challenge, key_id: str, nonce: str, bound_to: tuple) -> str:
+    return mac(key_id, "link", challenge.purpose, challenge.address, nonce, *bound_to).hex()
+
+
+def generation_of_link(challenge: Challenge, key: str, *bound_to: object) -> int | None:
+    """Return the generation whose link has this key, the live one or a former one still good, or None."""
+    candidates = []
+    if is_live(challenge):
+        candidates.append((challenge.generation, derive_link_key(challenge, *bound_to)))
+    if is_former_live(challenge):
+        former = _derive_link_key(challenge, challenge.former_key_id, challenge.former_nonce, bound_to)
+        candidates.append((challenge.generation - 1, former))
+    return next((number for number, right in candidates if hmac.compare_digest(right.encode(), key.encode())), None)
+
+
+def is_generation_live(challenge: Challenge, generation: int) -> bool:
+    if generation == challenge.generation:
+        return is_live(challenge)
+    return generation == challenge.generation - 1 and is_former_live(challenge)
 
 
 # --- What becomes of its mail -----------------------------------------------------------------
 
 
-def record_acceptance(challenge_id: int) -> None:
-    """Start the clock: the mail server has taken the mail of the live code."""
-    Challenge.objects.filter(pk=challenge_id, accepted_at=None).update(accepted_at=timezone.now())
+def record_acceptance(challenge_id: int, generation: int) -> None:
+    """Start the clock: the mail server has taken the mail of this generation."""
+    sent = Challenge.objects.filter(pk=challenge_id, generation=generation, accepted_at=None)
+    sent.update(accepted_at=timezone.now())
 
 
-def record_failure(challenge_id: int, failure: str) -> None:
-    """End the challenge: its mail will not arrive, and the page says so."""
-    Challenge.objects.filter(pk=challenge_id, accepted_at=None).update(failure=failure)
+def record_failure(challenge_id: int, generation: int, failure: str) -> None:
+    """End the live code: its mail will not arrive, and the page says so."""
+    Challenge.objects.filter(pk=challenge_id, generation=generation, accepted_at=None).update(failure=failure)
+
+
+def end_challenges(purpose: str, address: str) -> None:
+    """End every code or link of a mailbox for a purpose."""
+    Challenge.objects.filter(purpose=purpose, address=address).update(failure=ENDED)

@@ -150,8 +150,12 @@ class SignInForm(SignInFields, AllauthLoginForm):
         super(AllauthLoginForm, self).__init__(*args, **kwargs)
         self.request = request
         self.fields["captcha"].request = request
-        if not asks_visual_code(request):
-            del self.fields["captcha"]
+        self.set_aside = None if asks_visual_code(request) else self.fields.pop("captcha")
+
+    def ask_visual_code_after_failure(self) -> None:
+        """Show the visual code on the page that tells of a failure, so that the next try can answer it."""
+        if self.set_aside is not None and asks_visual_code(self.request):
+            self.fields["captcha"] = self.set_aside
 
     def user_credentials(self):
         return {"email": self.cleaned_data["login"], "password": self.cleaned_data["password"]}
@@ -174,7 +178,8 @@ class SignInForm(SignInFields, AllauthLoginForm):
             request.session["visitor"] = self.pending.visitor
             return redirect("account_email_verification_sent")
         response = super().login(request, redirect_url)
-        if self.cleaned_data["remember"] and not self.user.is_staff:
+        # A disabled account was led elsewhere, and is not signed in.
+        if self.cleaned_data["remember"] and request.user.is_authenticated and not self.user.is_staff:
             request.session.mark_signed_in("remembered")
         return response
 

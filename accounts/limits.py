@@ -41,7 +41,6 @@ class Limit:
     memory: timedelta = DAY
 
 
-# Security page, section 7. NIST SP 800-63B-4 3.2.2 asks for at most 100 failures in a row.
 SIGN_IN_HERE = Limit(
     kind="sign-in",
     waits=((5, MINUTE), (6, 2 * MINUTE), (7, 4 * MINUTE), (8, 8 * MINUTE), (9, 15 * MINUTE)),
@@ -52,11 +51,14 @@ SIGN_IN_ANYWHERE = Limit(kind="sign-in-all", waits=((50, HOUR),), quiet_below=50
 # One mail a minute, five an hour, then one an hour without end: no stranger can starve the owner.
 MAILBOX = Limit(kind="mailbox", waits=((1, MINUTE), (5, HOUR)), quiet_below=5, window=HOUR)
 VISITOR_SENDS = Limit(kind="visitor-sends", waits=((1, MINUTE), (5, HOUR)), quiet_below=5, window=HOUR)
-CODE_TRIES_OF_MAILBOX = Limit(kind="code-tries", waits=((50, HOUR),), quiet_below=50, window=DAY)
+# Fifty a day stop new visitors, not one who has tries left.
+CODE_TRIES_OF_MAILBOX = Limit(kind="code-tries", waits=((50, DAY),), quiet_below=50, window=DAY)
 
 # Network addresses: (how often, in how many seconds).
 IP_LIMITS = {
     "sign-in": (30, 60),
+    # No limit: remembers that somebody failed here, for the visual code after failures.
+    "failed": (10**6, 3600),
     "any": (300, 60),
     "sign-up": (100, 3600),
     "forgot": (20, 3600),
@@ -74,7 +76,7 @@ class LimitReached(Exception):
 
 
 def count(limit: Limit, *key: object) -> None:
-    """Count one use, in one statement that commits alone. Raises LimitReached when it is not allowed yet."""
+    """Count one use, in one statement. Raises LimitReached when it is not allowed yet."""
     now, hashed = timezone.now(), digest(limit.kind, *key)
     times = {
         "now": now,
@@ -159,9 +161,15 @@ def client_ip(request: HttpRequest) -> str:
     return get_adapter(request).get_client_ip(request)
 
 
+def client_address(request: HttpRequest) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """Return the client's address; an IPv4 one stays IPv4 behind a listener for both."""
+    address = ipaddress.ip_address(client_ip(request))
+    return getattr(address, "ipv4_mapped", None) or address
+
+
 def client_network(request: HttpRequest) -> str:
     """Return the /24 or /64 of the client: who rotates through one network is one source."""
-    address = ipaddress.ip_address(client_ip(request))
+    address = client_address(request)
     prefix = 24 if address.version == 4 else 64
     return str(ipaddress.ip_network(f"{address}/{prefix}", strict=False))
 
@@ -194,14 +202,14 @@ def give_back_ip(action: str, request: HttpRequest) -> None:
 
 
 def recently_failed(request: HttpRequest) -> bool:
-    """Tell whether this network address has failed to sign in within the last minute."""
-    return bool(cache.get(_ip_key("sign-in", request)))
+    """Tell whether somebody at this network address has failed to sign in within this hour."""
+    return bool(cache.get(_ip_key("failed", request)))
 
 
 def _ip_key(action: str, request: HttpRequest) -> str:
     # A single IPv4 address, or the /64 that an IPv6 subscriber may rotate through.
-    address = client_ip(request)
-    source = client_network(request) if ":" in address else address
+    address = client_address(request)
+    source = client_network(request) if address.version == 6 else address
     # The window is part of the name: a count that loses its expiry by a race is forgotten all the same.
     window = int(time.time()) // IP_LIMITS[action][1]
     return f"ip:{action}:{window}:{digest('ip', source)}"

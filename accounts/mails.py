@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -17,7 +18,7 @@ from accounts.password_reset import RESET_MAIL, find_user, link_parts
 from accounts.registration import CODE_MAIL
 from mumaris.mail.kinds import Kind, Letter, register
 from mumaris.mail.models import Lane, Outbox
-from mumaris.text import format_moment
+from mumaris.text import format_moment, format_time
 
 
 def language_of(row: Outbox) -> str | None:
@@ -25,8 +26,12 @@ def language_of(row: Outbox) -> str | None:
     return user and user.language
 
 
-def challenge_of(row: Outbox) -> Challenge | None:
-    return Challenge.objects.filter(pk=row.references["challenge"]).first()
+def open_challenge_of(row: Outbox) -> Challenge | None:
+    """Return the challenge that this mail is about, or None when it was used, ended or followed by a newer one."""
+    references = row.references
+    return Challenge.objects.filter(
+        pk=references["challenge"], generation=references["generation"], used_at=None, failure=""
+    ).first()
 
 
 def user_of(row: Outbox) -> User:
@@ -34,11 +39,11 @@ def user_of(row: Outbox) -> User:
 
 
 def start_clock(row: Outbox) -> None:
-    challenges.record_acceptance(row.references["challenge"])
+    challenges.record_acceptance(row.references["challenge"], row.references["generation"])
 
 
 def end_challenge(row: Outbox, state: str) -> None:
-    challenges.record_failure(row.references["challenge"], state)
+    challenges.record_failure(row.references["challenge"], row.references["generation"], state)
 
 
 def page_url(name: str, *args) -> str:
@@ -60,26 +65,40 @@ def requested_at(row: Outbox) -> tuple[str, str]:
 
 
 def write_registration_code(row: Outbox) -> Letter | None:
-    challenge = challenge_of(row)
-    if challenge is None or challenge.used_at or challenge.failure:
+    challenge = open_challenge_of(row)
+    if challenge is None:
         return None
     user = find_user(row.recipient)
-    return write_account_exists(row, user) if user else write_code(row, challenges.derive_code(challenge))
+    return write_account_exists(row, user) if user else write_code(row, challenge)
 
 
-def write_code(row: Outbox, code: str) -> Letter:
+def write_code(row: Outbox, challenge: Challenge) -> Letter:
+    code = challenges.derive_code(challenge)
     return Letter(
         subject=_("Your Mumaris Plus code: %(code)s") % {"code": code},
         title=_("Your verification code"),
         paragraphs=[_("Enter this code on the registration page to finish creating your account.")],
         code=code,
-        small=[_("The code works for %(span)s.") % {"span": minutes(settings.CODE_LIFETIME)}],
+        small=[say_code_lifetime(challenge)],
         facts=[requested_at(row)],
         warning=(
             _("Not you?"),
             _("Ignore this message: no account is created without the code. Do not share the code with anyone."),
         ),
     )
+
+
+def say_code_lifetime(challenge: Challenge) -> str:
+    """Name the time a code has: in full for its first mail, its end when that is set already."""
+    if challenge.accepted_at:
+        return _("The code works until %(time)s.") % {"time": format_time(challenges.ends_at(challenge))}
+    return _("The code works for %(span)s.") % {"span": minutes(settings.CODE_LIFETIME)}
+
+
+def say_link_lifetime(challenge: Challenge) -> str:
+    if challenge.accepted_at:
+        return _("The link works once, until %(time)s.") % {"time": format_time(challenges.ends_at(challenge))}
+    return _("The link works once, for %(span)s.") % {"span": minutes(settings.RESET_LINK_LIFETIME)}
 
 
 def write_account_exists(row: Outbox, user: User) -> Letter:
@@ -102,8 +121,8 @@ def write_account_exists(row: Outbox, user: User) -> Letter:
 
 
 def write_password_reset(row: Outbox) -> Letter | None:
-    challenge = challenge_of(row)
-    if challenge is None or challenge.used_at or challenge.failure:
+    challenge = open_challenge_of(row)
+    if challenge is None:
         return None
     user = find_user(row.recipient)
     return write_reset_link(row, challenge, user) if user and user.is_active else write_no_account(row)
@@ -119,7 +138,7 @@ def write_reset_link(row: Outbox, challenge: Challenge, user: User) -> Letter:
             _("Choose a new password"),
             page_url("account_reset_password_from_key", *link_parts(challenge, user)),
         ),
-        small=[_("The link works once, for %(span)s.") % {"span": minutes(settings.RESET_LINK_LIFETIME)}],
+        small=[say_link_lifetime(challenge)],
         facts=[requested_at(row)],
         warning=(
             _("Did you not ask for this?"),
@@ -162,13 +181,20 @@ def write_welcome(row: Outbox) -> Letter:
 
 def write_receipt(consent) -> list[tuple[str, str]]:
     """Return the lines of one accepted text: what, its words where they are short, version, digest, when."""
-    words = [] if consent.kind == consent.Kind.TERMS else [(_("Text"), texts.shown_text(consent.kind))]
+    words = [(_("Text"), shown)] if (shown := words_accepted(consent)) else []
     return [
         (texts.name_kind(consent.kind), _("version %(version)s") % {"version": consent.version}),
         *words,
         (_("Accepted at"), format_moment(consent.accepted_at)),
         (_("Digest of the text"), consent.digest),
     ]
+
+
+def words_accepted(consent) -> str:
+    """Return a short text as it was accepted, in its language; nothing when our words have changed since."""
+    with translation.override(consent.language):
+        is_same = texts.text_digest(consent.kind) == consent.digest
+        return texts.shown_text(consent.kind) if is_same and consent.kind != consent.Kind.TERMS else ""
 
 
 def write_password_changed(row: Outbox) -> Letter:

@@ -5,11 +5,13 @@ from django.contrib.auth.base_user import BaseUserManager
 from django.db import models, transaction
 from django.utils import timezone
 
+from mumaris.text import sign_in_name
+
 
 class UserManager(BaseUserManager):
     def create_user(self, email: str, password: str | None = None, **fields):
         """Create a user with a usable sign-in name. ``password`` may be None: then only a reset opens the door."""
-        user = self.model(email=email, **fields)
+        user = self.model(email=sign_in_name(email), **fields)
         user.set_password(password)
         with transaction.atomic():
             user.save(using=self._db)

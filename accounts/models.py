@@ -90,6 +90,8 @@ class PendingRegistration(models.Model):
     first_name = models.CharField(_("first name"), max_length=NAME_LENGTH)
     last_name = models.CharField(_("family name"), max_length=NAME_LENGTH)
     password = models.CharField(max_length=128)
+    # Four bits of a keyed digest of the password: tell a sign-in whether its one hash is spent here.
+    password_hint = models.CharField(max_length=1, blank=True)
     language = models.CharField(_("language"), max_length=2, choices=settings.LANGUAGES)
     ip = models.GenericIPAddressField(_("network address"), null=True)
     # [{"kind", "version", "digest", "language", "accepted_at"}]: becomes Consent rows at completion.
@@ -130,7 +132,7 @@ class Challenge(models.Model):
     key_id = models.CharField(max_length=8)
     started_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True)
-    # Why the page must say that no code will come: "refused" by the mailbox, or "given_up".
+    # Why no code will come: "refused" by the mailbox, "given_up", or "ended" with a new password.
     failure = models.CharField(max_length=10, blank=True)
     used_at = models.DateTimeField(null=True)
     # The former code stays good to its end when a new one was made.

@@ -10,9 +10,9 @@ from django.utils.http import base36_to_int, int_to_base36
 from accounts import challenges, limits
 from accounts.challenges import Purpose
 from accounts.models import Challenge, SignInName, User
-from accounts.registration import mailbox_of
 from mumaris.mail.models import Outbox
 from mumaris.mail.queue import queue_mail
+from mumaris.text import mailbox_of
 
 RESET_MAIL = "password_reset"
 
@@ -21,14 +21,20 @@ class LinkSpent(Exception):
     """The link has expired, was used, or died with a password or address change."""
 
 
-def request_reset(address: str) -> None:
-    """Mail a link to the account of this address; an address without one gets a mail that says so."""
+def request_reset(address: str, *, asked_by: str = "visitor") -> bool:
+    """Mail a link to the account of this address; an address without one gets a mail that says so.
+
+    Return whether a mail was queued. ``asked_by`` names whose allowance counts: what staff ask for
+    a stranger cannot have used up.
+    """
     with transaction.atomic():
-        challenge = challenges.begin_challenge(Purpose.RESET, address)
+        challenge = challenges.lock_challenge(Purpose.RESET, address)
         on_its_way = Outbox.objects.waiting().filter(recipient=address, kind=RESET_MAIL)
-        if on_its_way.exists() or not limits.allows(limits.MAILBOX, "reset", mailbox_of(address)):
-            return
-        queue_mail(RESET_MAIL, address, challenge=challenge.pk)
+        if on_its_way.exists() or not limits.allows(limits.MAILBOX, "reset", asked_by, mailbox_of(address)):
+            return False
+        challenges.freshen(challenge)
+        queue_mail(RESET_MAIL, address, challenge=challenge.pk, generation=challenge.generation)
+        return True
 
 
 def find_user(address: str) -> User | None:
@@ -45,9 +51,11 @@ def open_link(uid: str, key: str) -> dict:
     """Return what the session keeps of a good link (ids, not the key). Consumes nothing. Raises LinkSpent."""
     user = _user_of(uid)
     challenge = user and Challenge.objects.filter(purpose=Purpose.RESET, address=user.email).first()
-    if not challenge or not challenges.is_link_key(challenge, key, user.pk, user.password, user.email):
+    bound_to = user and (user.pk, user.password, user.email)
+    generation = challenge and challenges.generation_of_link(challenge, key, *bound_to)
+    if not generation:
         raise LinkSpent
-    return {"user": user.pk, "challenge": challenge.pk, "generation": challenge.generation}
+    return {"user": user.pk, "challenge": challenge.pk, "generation": generation}
 
 
 def _user_of(uid: str) -> User | None:
@@ -61,15 +69,20 @@ def live_reset(opened: dict | None) -> tuple[User, Challenge]:
     """Return user and challenge of a link opened in this browser. Raises LinkSpent."""
     if not opened:
         raise LinkSpent
-    challenge = Challenge.objects.filter(pk=opened["challenge"], generation=opened["generation"]).first()
+    challenge = Challenge.objects.filter(pk=opened["challenge"]).first()
     user = User.objects.filter(pk=opened["user"], is_active=True).first()
-    if not user or not challenge or not challenges.is_live(challenge) or challenge.address != user.email:
+    if not user or not challenge or challenge.address != user.email:
+        raise LinkSpent
+    if not challenges.is_generation_live(challenge, opened["generation"]):
         raise LinkSpent
     return user, challenge
 
 
-def complete_reset(opened: dict, password: str) -> User:
-    """Set the new password: exactly one of any number of parallel callers does. Raises LinkSpent."""
+def complete_reset(opened: dict, password: str, *, network: str) -> User:
+    """Set the new password: exactly one of any number of parallel callers does. Raises LinkSpent.
+
+    The lock that this network has met at signing in ends: it pointed here.
+    """
     # Hashed before the transaction: no lock is held over it.
     hashed = make_password(password)
     user, challenge = live_reset(opened)
@@ -77,16 +90,25 @@ def complete_reset(opened: dict, password: str) -> User:
         if not challenges.consume(challenge):
             raise LinkSpent
         user = User.objects.select_for_update().get(pk=user.pk)
-        user.password = hashed
-        record_new_password(user)
+        record_new_password(user, hashed)
         # The link was read in this mailbox: the address is proved, for accounts made by the registry too.
         user.emailaddress_set.update_or_create(email=user.email, defaults={"verified": True, "primary": True})
-        limits.forget((limits.SIGN_IN_ANYWHERE, user.email))
+        limits.forget((limits.SIGN_IN_HERE, user.email, network), (limits.SIGN_IN_ANYWHERE, user.email))
     return user
 
 
-def record_new_password(user: User) -> None:
-    """Save a password just set, end every link that opens the account, and tell the owner."""
-    user.save(update_fields=["password"])
-    Challenge.objects.filter(purpose=Purpose.RESET, address=user.email).update(failure="ended")
+def record_new_password(user: User, hashed: str, *, instead_of: str | None = None) -> bool:
+    """Save a password hashed before, end every link that opens the account, and tell the owner.
+
+    ``instead_of`` is the hash that was checked: False, and nothing is done, when another one stands by now.
+    Challenges are locked before users everywhere.
+    """
+    challenges.end_challenges(Purpose.RESET, user.email)
+    stored = User.objects.filter(pk=user.pk)
+    if instead_of is not None:
+        stored = stored.filter(password=instead_of)
+    if not stored.update(password=hashed):
+        return False
+    user.password = hashed
     queue_mail("password_changed", user.email, user=user.pk)
+    return True

@@ -5,6 +5,7 @@ Nothing on this path asks whether the address has an account: the mail is chosen
 No user row exists before the code is right.
 """
 
+import logging
 from dataclasses import dataclass
 
 from allauth.account.models import EmailAddress
@@ -14,10 +15,14 @@ from django.utils.crypto import get_random_string
 from accounts import challenges, limits
 from accounts.challenges import NoLiveCode, Purpose
 from accounts.models import Challenge, Consent, PendingRegistration, SignInName, User
+from accounts.passwords import normalise
+from mumaris.keys import digest
 from mumaris.mail.models import Outbox
 from mumaris.mail.queue import queue_mail
+from mumaris.text import mailbox_of
 
 CODE_MAIL = "registration_code"
+logger = logging.getLogger(__name__)
 
 
 class WrongCode(Exception):
@@ -40,9 +45,15 @@ class Applicant:
     first_name: str
     last_name: str
     password: str
+    password_hint: str
     language: str
     ip: str
     accepted: list[dict]
+
+
+def hint_password(password: str) -> str:
+    """Return four bits of a keyed digest: enough to spend one hash in the right place, worth nothing to a thief."""
+    return digest("password hint", normalise(password))[0]
 
 
 def visitor_of(session) -> str:
@@ -59,13 +70,13 @@ def begin_registration(visitor: str, applicant: Applicant) -> PendingRegistratio
     limits.allows(limits.VISITOR_SENDS, visitor, address)
     with transaction.atomic():
         # The challenge is locked first everywhere: two acts on one mailbox wait, and never for each other.
-        challenge = challenges.begin_challenge(Purpose.REGISTRATION, address)
+        challenge = challenges.lock_challenge(Purpose.REGISTRATION, address)
         pending, _made = PendingRegistration.objects.update_or_create(address=address, visitor=visitor, defaults=fields)
         mail_code(challenge, pending)
     return pending
 
 
-def mail_code(challenge: Challenge, pending: PendingRegistration) -> None:
+def mail_code(challenge: Challenge, pending: PendingRegistration, *, renew: bool = False) -> None:
     """Queue the mail of the live code, or withhold it when the mailbox has had enough of them.
 
     Nobody is told which: the code already sent stays good.
@@ -73,29 +84,29 @@ def mail_code(challenge: Challenge, pending: PendingRegistration) -> None:
     on_its_way = Outbox.objects.waiting().filter(recipient=pending.address, kind=CODE_MAIL)
     if on_its_way.exists() or not limits.allows(limits.MAILBOX, "code", mailbox_of(pending.address)):
         return
-    queue_mail(CODE_MAIL, pending.address, language=pending.language, challenge=challenge.pk)
-
-
-def mailbox_of(address: str) -> str:
-    """Return the mailbox behind an address: what follows a plus sign is the reader's own label."""
-    local, _at, domain = address.partition("@")
-    return f"{local.partition('+')[0]}@{domain}"
+    challenges.freshen(challenge, renew=renew)
+    queue_mail(
+        CODE_MAIL,
+        pending.address,
+        language=pending.language,
+        challenge=challenge.pk,
+        generation=challenge.generation,
+    )
 
 
 def resend_code(pending: PendingRegistration) -> None:
     """Send the live code again; a new one when this visitor has no tries left. Raises LimitReached."""
     limits.count(limits.VISITOR_SENDS, pending.visitor, pending.address)
-    challenge = challenge_of(pending)
-    used_up = challenge is not None and challenges.tries_left(challenge, pending.visitor) <= 0
     with transaction.atomic():
-        mail_code(challenges.begin_challenge(Purpose.REGISTRATION, pending.address, renew=used_up), pending)
+        challenge = challenges.lock_challenge(Purpose.REGISTRATION, pending.address)
+        mail_code(challenge, pending, renew=not challenges.tries_left(challenge, pending.visitor))
 
 
 def change_address(pending: PendingRegistration, address: str) -> PendingRegistration:
     """Move a pending registration to another address and send a code there."""
     limits.allows(limits.VISITOR_SENDS, pending.visitor, address)
     with transaction.atomic():
-        challenge = challenges.begin_challenge(Purpose.REGISTRATION, address)
+        challenge = challenges.lock_challenge(Purpose.REGISTRATION, address)
         PendingRegistration.objects.filter(address=address, visitor=pending.visitor).exclude(pk=pending.pk).delete()
         pending.address = address
         pending.save(update_fields=["address", "updated_at"])
@@ -120,11 +131,13 @@ def complete_registration(pending: PendingRegistration, code: str) -> User:
         raise WrongCode(left)
     try:
         with transaction.atomic():
-            if not challenges.consume(challenge):
-                raise AlreadyRegistered
-            return _create_user(pending)
+            if challenges.consume(challenge):
+                return _create_user(pending)
     except IntegrityError:
-        raise AlreadyRegistered from None
+        logger.info("a registration met an account made a moment ago")
+    if User.objects.filter(email=pending.address).exists():
+        raise AlreadyRegistered
+    raise NoLiveCode
 
 
 def _create_user(pending: PendingRegistration) -> User:

@@ -12,6 +12,10 @@ THROTTLE_MEMORY = limits.DAY
 CHALLENGE_MEMORY = timedelta(hours=72)
 
 
+# Rows deleted by one statement, each in a transaction of its own.
+BATCH = 5_000
+
+
 @shared_task(name="accounts.tasks.purge")
 def purge() -> dict[str, int]:
     """Delete what has served its time and return the counts; safe to run twice at once."""
@@ -23,4 +27,11 @@ def purge() -> dict[str, int]:
         "spent tokens": SpentToken.objects.filter(expires_at__lt=now),
         "sessions": Session.objects.filter(expire_date__lt=now),
     }
-    return {name: rows.delete()[0] for name, rows in finished.items()}
+    return {name: delete_in_batches(rows) for name, rows in finished.items()}
+
+
+def delete_in_batches(rows) -> int:
+    deleted = 0
+    while batch := list(rows.values_list("pk", flat=True)[:BATCH]):
+        deleted += rows.filter(pk__in=batch).delete()[1].get(rows.model._meta.label, 0)
+    return deleted

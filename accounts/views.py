@@ -1,5 +1,7 @@
 """The pages of the account journey: choose the form, call one act, redirect or render."""
 
+from functools import wraps
+
 from allauth.account.adapter import get_adapter
 from allauth.account.views import LoginView
 from django.conf import settings
@@ -8,8 +10,6 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.hashers import make_password
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.decorators import method_decorator
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -24,7 +24,7 @@ from accounts.models import Consent, PendingRegistration, User
 from accounts.password_reset import LinkSpent
 from accounts.registration import AlreadyRegistered, Applicant, WrongCode
 from mumaris.text import format_time
-from mumaris.views import too_many_requests
+from mumaris.views import name_retry_after, too_many_requests
 
 DECLARED = "declaration"
 OPENED_RESET = "opened_reset"
@@ -35,6 +35,7 @@ CLEAN_KEY = "set-password"
 def visitors_only(view):
     """Lead somebody who is signed in to the profile."""
 
+    @wraps(view)
     @never_cache
     @login_not_required
     @require_http_methods(["GET", "HEAD", "POST"])
@@ -63,6 +64,8 @@ def refuse_over_limit(request, *actions: str):
 def declaration(request):
     form = DeclarationForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
+        # Made here, so that parallel tabs of the form are one visitor.
+        registration.visitor_of(request.session)
         request.session[DECLARED] = texts.accept_text(Consent.Kind.DECLARATION)
         return redirect("account_signup")
     return render(request, "account/declaration.html", {"form": form})
@@ -95,6 +98,7 @@ def read_applicant(request, cleaned: dict, declared: dict) -> Applicant:
         first_name=cleaned["first_name"],
         last_name=cleaned["last_name"],
         password=make_password(cleaned["password1"]),
+        password_hint=registration.hint_password(cleaned["password1"]),
         language=get_language(),
         ip=limits.client_ip(request),
         accepted=accepted,
@@ -124,7 +128,7 @@ def show_code_page(request, pending, form=None, change_form=None, status=200):
         "address": pending.address,
         "email_suggestion": suggest_address(pending.address),
         "tries_left": challenges.tries_left(challenge, pending.visitor) if challenge else 0,
-        "sends_left": max(limits.VISITOR_SENDS.quiet_below - sent, 0),
+        "sends_left": max(limits.VISITOR_SENDS.quiet_below - sent, 0 if wait else 1),
         "wait_seconds": int(wait.total_seconds()),
         "sent_at": challenge and challenge.accepted_at,
         "failure": challenge.failure if challenge else "",
@@ -193,18 +197,21 @@ def change_address(request, pending):
 # --- Signing in -------------------------------------------------------------------------------
 
 
-@method_decorator(sensitive_post_parameters(), name="dispatch")
 class SignInView(LoginView):
     """allauth's sign-in, with our limits on addresses of the network and a lock that names its end."""
 
     def post(self, request, *args, **kwargs):
         return refuse_over_limit(request, "any") or super().post(request, *args, **kwargs)
 
+    def form_invalid(self, form):
+        form.ask_visual_code_after_failure()
+        return super().form_invalid(form)
+
     def render_to_response(self, context, **kwargs):
         response = super().render_to_response(context, **kwargs)
         if until := getattr(self.request, "retry_after", None):
             response.status_code = 429
-            response.headers["Retry-After"] = str(max(int((until - timezone.now()).total_seconds()), 1))
+            name_retry_after(response, until)
         return response
 
     def get_context_data(self, **kwargs):
@@ -249,7 +256,9 @@ def new_password(request, uid: str, key: str):
     if request.method != "POST" or not form.is_valid():
         return render(request, "account/password_reset_from_key.html", {"form": form})
     try:
-        password_reset.complete_reset(request.session[OPENED_RESET], form.cleaned_data["password1"])
+        opened = request.session[OPENED_RESET]
+        password = form.cleaned_data["password1"]
+        password_reset.complete_reset(opened, password, network=limits.client_network(request))
     except LinkSpent:
         return show_dead_link(request)
     request.session.flush()

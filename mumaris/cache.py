@@ -37,7 +37,7 @@ class ForgivingRedisCache(RedisCache):
 
     def __init__(self, server, params):
         super().__init__(server, params)
-        self.fallback = LocMemCache("redis-away", {})
+        self.fallback = LocMemCache("redis-away", {"OPTIONS": {"MAX_ENTRIES": 100_000}})
 
     @property
     def is_away(self) -> bool:

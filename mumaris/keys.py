@@ -24,6 +24,10 @@ def current_code_key_id() -> str:
     return key_id(settings.CODE_KEYS[0])
 
 
+def is_known_key(which: str) -> bool:
+    return any(key_id(secret) == which for secret in settings.CODE_KEYS)
+
+
 def mac(which: str, *parts: object) -> bytes:
     """Return the 32-byte HMAC-SHA256 of ``parts`` under the code key whose id is ``which``.
 

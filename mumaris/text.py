@@ -68,6 +68,12 @@ def canonical_domain(domain: str) -> str:
     return domain
 
 
+def mailbox_of(address: str) -> str:
+    """Return the mailbox behind an address: what follows a plus sign is the reader's own label."""
+    local, _at, domain = address.partition("@")
+    return f"{local.partition('+')[0]}@{domain}"
+
+
 def sign_in_name(value: str) -> str:
     """Return how a typed user name is looked up: an address in its one spelling, anything else as bare text."""
     try:

@@ -121,8 +121,12 @@ def page_not_found(request, exception=None):
 def too_many_requests(request, exception=None, until=None, *, reset_closed=False):
     """Tell when the lock ends (``until``, an aware time) and what stays open."""
     response = error_page(request, 429, {"until": until, "reset_closed": reset_closed})
-    if until:
-        response["Retry-After"] = max(1, math.ceil((until - timezone.now()).total_seconds()))
+    return name_retry_after(response, until) if until else response
+
+
+def name_retry_after(response, until):
+    """Tell machines, in seconds, when the next try is allowed (``until``, an aware time)."""
+    response.headers["Retry-After"] = str(max(1, math.ceil((until - timezone.now()).total_seconds())))
     return response
 
 

@@ -6,7 +6,10 @@ rows and sets a lease, and the end is recorded only by the holder of that lease.
 
 import logging
 import smtplib
+import socket
+import threading
 import uuid
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from django.conf import settings
@@ -21,6 +24,9 @@ from mumaris.mail.render import render_message
 logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=90)
+# Seconds. EMAIL_TIMEOUT holds for each step; a server that drips bytes must not outlast the lease.
+DEADLINE = 60
+SERVICE_CLOSING = 421
 # Waits after a temporary refusal of one recipient.
 BACK_OFF = [timedelta(seconds=s) for s in (10, 30, 60, 120, 300, 600, 900)]
 State = Outbox.State
@@ -33,9 +39,11 @@ class ServerAway(Exception):
 class RecipientRefused(Exception):
     """The mail server refuses this recipient; ``code`` is its SMTP reply (4xx: later, 5xx: never)."""
 
-    def __init__(self, code: int):
+    def __init__(self, code: int, reason: bytes = b""):
         super().__init__(code)
         self.code = code
+        # 5.7.x is a policy against the sender, such as "relay access denied": no word about the mailbox (RFC 3463).
+        self.is_final = code >= 500 and not reason.startswith(b"5.7.")
 
 
 def deliver_rows(*, ids: list[str] | None = None, limit: int = 50) -> int:
@@ -77,16 +85,18 @@ def deliver_row(row: Outbox, connection) -> bool:
         return False
     try:
         message = render_message(row, get_kind(row.kind))
+        if message is not None:
+            return send_message(row, message, connection)
+    except ServerAway:
+        raise
     except Exception as error:  # noqa: BLE001
         # A poison row must not stop the queue: it is tried again later, and given up in the end.
         # Only the class is logged: the message of an error may quote what was being written.
         logger.error("mail %s cannot be written: %s", row.pk, type(error).__name__)
         put_off(row, f"unwritable: {type(error).__name__}")
         return False
-    if message is None:
-        record_end(row, State.DROPPED)
-        return False
-    return send_message(row, message, connection)
+    record_end(row, State.DROPPED)
+    return False
 
 
 def hold_lease(row: Outbox) -> bool:
@@ -100,7 +110,7 @@ def send_message(row: Outbox, message: EmailMessage, connection) -> bool:
     try:
         hand_over(message, connection)
     except RecipientRefused as refused:
-        if refused.code >= 500:
+        if refused.is_final:
             record_end(row, State.REFUSED, error=f"smtp {refused.code}")
         else:
             put_off(row, f"smtp {refused.code}")
@@ -112,19 +122,41 @@ def send_message(row: Outbox, message: EmailMessage, connection) -> bool:
 def hand_over(message: EmailMessage, connection) -> None:
     """Send, and sort what can go wrong into the recipient's fault and the server's. Raises either."""
     try:
-        connection.open()
-        connection.send_messages([message])
+        with deadline(connection):
+            connection.open()
+            connection.send_messages([message])
     except smtplib.SMTPRecipientsRefused as error:
-        code, _reason = next(iter(error.recipients.values()))
+        code, reason = next(iter(error.recipients.values()))
+        if code == SERVICE_CLOSING:
+            close_quietly(connection)
+            raise ServerAway("smtp 421") from None
         reset_quietly(connection)
-        raise RecipientRefused(code) from None
+        raise RecipientRefused(code, reason) from None
     except smtplib.SMTPDataError as error:
         # Some servers judge the recipient only after the body.
         reset_quietly(connection)
-        raise RecipientRefused(error.smtp_code) from None
+        raise RecipientRefused(error.smtp_code, error.smtp_error) from None
     except (smtplib.SMTPException, OSError) as error:
         close_quietly(connection)
         raise ServerAway(type(error).__name__) from None
+
+
+@contextmanager
+def deadline(connection):
+    """Cut the conversation with the mail server when it takes longer than DEADLINE."""
+    timer = threading.Timer(DEADLINE, cut_off, [connection])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def cut_off(connection) -> None:
+    smtp = getattr(connection, "connection", None)
+    with suppress(OSError, AttributeError):
+        smtp.sock.shutdown(socket.SHUT_RDWR)
 
 
 def record_end(row: Outbox, state: str, *, error: str = "") -> None:

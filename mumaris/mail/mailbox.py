@@ -1,8 +1,11 @@
 """The mailbox of a local run: mail goes to the console and to a page at ``/mailbox/``, and nowhere else."""
 
+import uuid
 from email import message_from_bytes, policy
 from pathlib import Path
 
+from csp.constants import NONE
+from csp.decorators import csp_replace
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.mail.backends.console import EmailBackend as ConsoleBackend
@@ -24,7 +27,8 @@ class MailboxBackend(ConsoleBackend):
     def write_message(self, message):
         self.stream.write(f"To: {', '.join(message.to)}\nSubject: {message.subject}\n\n{message.body}\n{'-' * 79}\n")
         content = message.message().as_bytes()
-        name = message.extra_headers.get("Message-ID", "<library>").strip("<>").partition("@")[0]
+        # A library's mail brings no id of ours.
+        name = message.extra_headers.get("Message-ID", f"<{uuid.uuid4()}>").strip("<>").partition("@")[0]
         (mailbox_folder() / f"{name}.eml").write_bytes(content)
 
 
@@ -35,15 +39,14 @@ def list_mails(request):
     return render(request, "mailbox.html", {"mails": [read_mail(file) for file in files]})
 
 
+@csp_replace({"default-src": [NONE], "style-src": ["'unsafe-inline'"]})
 @login_not_required
 def show_html(request, name: str):
     """Show the HTML part as a mail client would. Its inline styles need a policy of their own."""
     file = mailbox_folder() / f"{name}.eml"
     if not file.is_file():
         raise Http404
-    response = HttpResponse(read_mail(file)["html"])
-    response._csp_replace = {"default-src": ["'none'"], "style-src": ["'unsafe-inline'"]}
-    return response
+    return HttpResponse(read_mail(file)["html"])
 
 
 def read_mail(file: Path) -> dict:
