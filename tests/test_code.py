@@ -234,3 +234,44 @@ def test_code_mail_is_right_to_left_with_an_unbroken_code_of_its_own_line(client
     assert '<html lang="ar" dir="rtl"' in html
     assert f">{code}</p>" in html
     assert "<img" not in html
+
+
+def test_strangers_renewals_do_not_kill_a_delivered_code(client, code, smtp):
+    """A stranger registers the address, burns five tries and asks again, twice over."""
+    from django.test import Client
+
+    now = timezone.now()
+    stranger = Client()
+    for minutes in (1, 3):
+        with time_machine.travel(now + timedelta(minutes=minutes, seconds=5), tick=True):
+            register(stranger)
+            for _ in range(5):
+                type_code(stranger, wrong(code))
+        with time_machine.travel(now + timedelta(minutes=minutes + 1, seconds=10), tick=True):
+            stranger.post(url(CODE_PAGE), {"action": "resend"})
+            deliver()
+    with time_machine.travel(now + timedelta(minutes=8), tick=True):
+        type_code(client, code)
+    assert User.objects.filter(email=NORA).exists()
+
+
+def test_sends_come_back_one_an_hour(client, smtp):
+    now = timezone.now()
+    register(client)
+    for minutes in (2, 4, 6, 8):
+        with time_machine.travel(now + timedelta(minutes=minutes), tick=True):
+            client.post(url(CODE_PAGE), {"action": "resend"})
+            deliver()
+    with time_machine.travel(now + timedelta(minutes=10), tick=True):
+        assert client.get(url(CODE_PAGE)).context["sends_left"] == 0
+    with time_machine.travel(now + timedelta(minutes=70), tick=True):
+        assert client.get(url(CODE_PAGE)).context["sends_left"] > 0
+        client.post(url(CODE_PAGE), {"action": "resend"})
+        assert deliver() == 1
+
+
+def test_repeated_code_names_its_end(client, code, smtp):
+    with shift(minutes=2):
+        client.post(url(CODE_PAGE), {"action": "resend"})
+        deliver()
+    assert "الرمز صالح حتى" in text_of(mails_to(smtp, NORA)[1])

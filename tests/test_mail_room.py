@@ -1,16 +1,18 @@
 """The outbox: one row, one mail, whatever fails on the way."""
 
 import smtplib
+import socket
 import threading
+import time
 from datetime import timedelta
 
 import pytest
 import time_machine
-from django.core.mail import get_connection, send_mail
+from django.core.mail import EmailMessage, get_connection, send_mail
 from django.db import connection, transaction
 from django.utils import timezone
 
-from mumaris.mail import queue
+from mumaris.mail import delivery, queue
 from mumaris.mail.delivery import ServerAway, claim_rows, deliver_rows
 from mumaris.mail.models import Outbox
 from mumaris.mail.queue import queue_mail
@@ -135,6 +137,62 @@ def test_poison_row_stops_nothing(member, smtp):
     assert Outbox.objects.waiting().filter(error__startswith="unwritable").count() == 2
 
 
+def test_message_that_cannot_be_handed_over_stops_nothing(member, smtp):
+    get_connection("mumaris.mail.backend.OutboxBackend").send_messages(
+        [EmailMessage("Subject", "Body", to=["good@example.com"])]
+    )
+    Outbox.objects.create(
+        kind="password_changed", lane=0, recipient="a@b c", language="ar", references={"user": member.pk}
+    )
+    assert deliver() == 1
+    assert Outbox.objects.waiting().get().error.startswith("unwritable")
+
+
+def test_policy_against_the_sender_loses_no_mail(member, smtp):
+    smtp.answer_recipient = lambda address: "554 5.7.1 Relay access denied"
+    (row,) = queue_notice(member)
+    deliver()
+    row.refresh_from_db()
+    assert (row.state, row.error) == ("waiting", "smtp 554")
+
+
+def test_server_that_closes_keeps_the_row(member, smtp):
+    smtp.answer_recipient = lambda address: "421 4.3.2 closing"
+    queue_notice(member)
+    with pytest.raises(ServerAway):
+        deliver()
+    assert Outbox.objects.waiting().get().attempts == 0
+
+
+def test_silent_server_keeps_the_row(member, smtp, settings):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", silent.getsockname()[1]
+        settings.EMAIL_TIMEOUT = 1
+        queue_notice(member)
+        with pytest.raises(ServerAway):
+            deliver()
+    assert Outbox.objects.waiting().count() == 1
+
+
+def test_slow_server_is_cut_off_at_the_deadline(member, smtp, monkeypatch):
+    monkeypatch.setattr(delivery, "DEADLINE", 0.5)
+    smtp.answer_message = lambda message: time.sleep(3)
+    queue_notice(member)
+    start = time.monotonic()
+    with pytest.raises(ServerAway):
+        deliver()
+    assert time.monotonic() - start < 2
+    assert Outbox.objects.waiting().count() == 1
+
+
+def test_allauth_mails_through_the_same_door(member, smtp):
+    from allauth.account.adapter import get_adapter
+
+    get_adapter().send_mail("account/email/password_changed", member.email, {"ip": "127.0.0.1"})
+    assert deliver() == 1
+    assert smtp.messages[0]["Subject"] == "Your password was changed"
+
+
 def test_old_row_is_given_up(member, smtp):
     smtp.answer_recipient = lambda address: "450 later"
     (row,) = queue_notice(member)
@@ -167,8 +225,6 @@ def test_library_mail_lies_sealed_and_is_wiped_when_sent(smtp):
 
 @pytest.mark.django_db(transaction=True)
 def test_broker_away_costs_little_and_loses_nothing(member, smtp, monkeypatch):
-    import time
-
     from mumaris.mail.tasks import deliver as task
 
     monkeypatch.setattr(queue, "broker", queue.Breaker(5))

@@ -130,10 +130,72 @@ def test_reset_ends_all_sessions(client, member, link):
 
 
 @pytest.mark.parametrize("tampered", ["0", "zz", "123456789abc", "-"])
-def test_tampered_link_is_told_in_words(client, link, tampered):
-    page = client.get(link[:-3] + tampered + "/")
-    assert page.status_code in {200, 404}
-    assert not User.objects.get().check_password(NEW_PASSWORD)
+def test_tampered_link_is_told_in_words_and_opens_no_form(client, link, tampered):
+    path = link[:-3] + tampered + "/"
+    page = client.get(path)
+    assert page.status_code == 200
+    assert "This link does not work or has expired" in page.content.decode()
+    clean = link.rpartition("-")[0] + "-set-password/"
+    client.post(clean, PASSWORDS)
+    assert User.objects.get().check_password(PASSWORD)
+
+
+def test_withheld_mail_does_not_kill_the_link_already_sent(client, member, smtp, link):
+    """Near its end a question would make a new link, but the mailbox has had its mails."""
+    now = timezone.now()
+    for minutes in (2, 4, 6, 8):
+        with time_machine.travel(now + timedelta(minutes=minutes), tick=True):
+            ask_reset(client, member.email)
+            deliver()
+    with time_machine.travel(now + timedelta(minutes=57), tick=True):
+        ask_reset(client, member.email)
+        assert not waiting()
+        open_link(Client(), link)
+
+
+def test_former_link_and_its_open_form_stay_good_to_their_end(client, member, smtp, link):
+    form = open_link(client, link)
+    with time_machine.travel(timezone.now() + timedelta(minutes=57), tick=True):
+        ask_reset(Client(), member.email)
+        deliver()
+        assert link_in(mails_to(smtp, member.email)[1]) != link
+        open_link(Client(), link)
+        assert client.post(form, PASSWORDS).status_code == 302
+
+
+def test_reset_lifts_the_lock_that_pointed_to_it(client, member, link):
+    for _ in range(6):
+        sign_in(client, member.email, "Wrong-Password1")
+    client.post(open_link(client, link), PASSWORDS)
+    assert sign_in(client, member.email, NEW_PASSWORD).status_code == 302
+
+
+def test_change_in_flight_gives_way_to_the_owners_reset(client, member, link, monkeypatch):
+    """Whoever sits in an open session must not overwrite what the owner has just recovered."""
+    from accounts import adapter
+
+    thief = Client()
+    sign_in(thief, member.email, PASSWORD)
+    hashing = adapter.make_password
+
+    def reset_meanwhile(password):
+        client.post(open_link(client, link), PASSWORDS)
+        return hashing(password)
+
+    monkeypatch.setattr(adapter, "make_password", reset_meanwhile)
+    change = {"oldpassword": PASSWORD, "password1": "Thief-Was-Here1", "password2": "Thief-Was-Here1"}
+    thief.post(url("account_change_password"), change)
+    assert User.objects.get().check_password(NEW_PASSWORD)
+
+
+def test_link_key_stands_in_no_log(client, member, link, caplog):
+    from mumaris.logs import HideLinks
+
+    caplog.handler.addFilter(HideLinks())
+    client.put(link)
+    lines = [record.getMessage() for record in caplog.records]
+    assert any("password/reset/key/" in line for line in lines)
+    assert link.rstrip("/").rpartition("-")[2] not in " ".join(lines)
 
 
 def test_key_travels_neither_in_referrer_nor_in_session(client, link):

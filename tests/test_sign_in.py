@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import limits
-from tests.journey import PASSWORD, answer_visual_code, sign_in, url
+from tests.journey import PASSWORD, answer_visual_code, register, sign_in, url
 
 pytestmark = pytest.mark.django_db
 LOGIN, PROFILE = "account_login", "profile"
@@ -86,6 +86,58 @@ def test_account_of_the_registry_without_password_cannot_sign_in(client, django_
     django_user_model.objects.create_user("file@example.com", None)
     assert sign_in(client, "file@example.com", "").status_code == 200
     assert sign_in(client, "file@example.com", "!").status_code == 200
+
+
+def test_own_registration_of_a_known_address_looks_like_any_other(member):
+    """Otherwise registering an address and signing in would tell whether it has an account."""
+    answers = []
+    for email in (member.email, "nobody@example.com"):
+        stranger = Client()
+        register(stranger, email=email, password1="Stranger+Word7", password2="Stranger+Word7")
+        elsewhere = Client()
+        answer = sign_in(elsewhere, email, "Stranger+Word7")
+        answers.append((answer.status_code, answer.url))
+        assert "_auth_user_id" not in elsewhere.session
+        wrong = sign_in(Client(), email, "Neither-Word7")
+        answers.append((wrong.status_code, None))
+    assert answers[:2] == answers[2:]
+    assert answers[0] == (302, url("account_email_verification_sent"))
+    # The owner's own password still opens the owner's account, and the stranger's tries count.
+    assert sign_in(Client(), member.email, PASSWORD).url == url(PROFILE)
+
+
+def test_strangers_registration_does_not_clear_the_owners_counter(member):
+    stranger = Client()
+    register(stranger, email=member.email, password1="Stranger+Word7", password2="Stranger+Word7")
+    for _ in range(2):
+        sign_in(Client(), member.email, "Wrong-Password1")
+    for _ in range(3):
+        sign_in(Client(), member.email, "Stranger+Word7")
+    assert sign_in(Client(), member.email, "Wrong-Password1").status_code == 429
+
+
+def test_visual_code_after_failures_is_asked_on_the_page_that_tells_of_one(client, member, settings):
+    settings.VISUAL_CODE = "after_failures"
+    page = client.get(url(LOGIN))
+    assert "captcha_token" not in page.content.decode()
+    page = client.post(url(LOGIN), {"login": member.email, "password": "Wrong-Password1"})
+    assert "captcha_token" in page.content.decode()
+    refused = client.post(url(LOGIN), {"login": member.email, "password": PASSWORD})
+    assert "أدخل رمز التحقق المرئي." in refused.content.decode()
+    fields = {"login": member.email, "password": PASSWORD} | answer_visual_code(refused)
+    assert client.post(url(LOGIN), fields).status_code == 302
+
+
+def test_disabled_account_with_remember_me_leaves_no_session_mark(client, member):
+    member.is_active = False
+    member.save()
+    sign_in(client, member.email, PASSWORD, remember="on")
+    assert "signed_in" not in client.session
+
+
+def test_name_of_the_command_line_is_kept_in_one_spelling(client, django_user_model):
+    django_user_model.objects.create_superuser("Root@Example.COM", PASSWORD, first_name="R", last_name="A")
+    assert sign_in(client, "root@example.com", PASSWORD).status_code == 302
 
 
 # --- Locks -------------------------------------------------------------------------------------
