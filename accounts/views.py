@@ -131,6 +131,7 @@ def show_code_page(request, pending, form=None, change_form=None, status=200):
         "sends_left": max(limits.VISITOR_SENDS.quiet_below - sent, 0 if wait else 1),
         "wait_seconds": int(wait.total_seconds()),
         "sent_at": challenge and challenge.accepted_at,
+        "works_until": challenge and challenges.ends_at(challenge),
         "failure": challenge.failure if challenge else "",
     }
     return render(request, "account/code.html", context, status=status)

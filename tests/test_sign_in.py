@@ -215,8 +215,8 @@ def test_one_network_address_fails_thirty_times_a_minute(member):
 
 def test_forged_forwarded_header_changes_nothing(member):
     for number in range(6):
-        sign_in(Client(HTTP_X_FORWARDED_FOR=f"192.0.2.{number}"), member.email, "Wrong-Password1")
-    assert sign_in(Client(HTTP_X_FORWARDED_FOR="192.0.2.99"), member.email, PASSWORD).status_code == 429
+        sign_in(Client(headers={"x-forwarded-for": f"192.0.2.{number}"}), member.email, "Wrong-Password1")
+    assert sign_in(Client(headers={"x-forwarded-for": "192.0.2.99"}), member.email, PASSWORD).status_code == 429
 
 
 # --- Sessions ----------------------------------------------------------------------------------
