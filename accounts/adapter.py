@@ -31,6 +31,10 @@ class AccountAdapter(DefaultAccountAdapter):
         # Any client header would switch pages to JSON.
         return False
 
+    def is_safe_url(self, url):
+        """Lead on within this site alone, by its path: another port or scheme of the host is another site."""
+        return bool(url) and url.startswith("/") and super().is_safe_url(url)
+
     def authenticate(self, request, **credentials):
         """Count the try, then check one password. A success gives its tries back. Raises ValidationError."""
         name = text.sign_in_name(credentials.get("email", ""))

@@ -1,5 +1,6 @@
 """Accounts for staff: look up, and send a reset mail. Nobody sets a password by hand."""
 
+from allauth.account.models import EmailAddress
 from django.contrib import admin, messages
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -7,6 +8,9 @@ from django.utils.translation import ngettext
 from accounts.models import Consent, PendingRegistration, User
 from accounts.password_reset import request_reset
 from mumaris.admin import PortalModelAdmin, ReadOnlyAdmin
+
+# Addresses are written by the acts alone; allauth's page would let staff write them by hand.
+admin.site.unregister(EmailAddress)
 
 
 @admin.register(User)

@@ -162,7 +162,7 @@ class CaptchaField(forms.Field):
             self.proof, self._unspent = "", None
             if self.bound:
                 self.bound.help_text = self.help_text
-            raise ValidationError({self.bound.name if self.bound else "captcha": self.error_messages["spent"]})
+            raise ValidationError({self.bound.name if self.bound else "captcha": self.refusal("spent")})
         self._unspent = None
 
     def verify(self, answer: Answer) -> None:

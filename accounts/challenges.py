@@ -31,6 +31,14 @@ class NoTriesLeft(Exception):
     """This visitor has used up the tries of the live code."""
 
 
+class MailboxClosed(Exception):
+    """So many codes were tried for this mailbox that new visitors wait until ``until`` (aware datetime)."""
+
+    def __init__(self, until: datetime):
+        super().__init__(until)
+        self.until = until
+
+
 class NoLiveCode(Exception):
     """The code has expired, was used, or its mail could not be delivered."""
 
@@ -51,6 +59,11 @@ def is_former_live(challenge: Challenge) -> bool:
     """Tell whether the code or link before the present one still works: a newer one does not kill it."""
     is_open = not challenge.used_at and challenge.failure != ENDED and is_known_key(challenge.former_key_id)
     return bool(challenge.former_until) and is_open and timezone.now() < challenge.former_until
+
+
+def is_open(challenge: Challenge) -> bool:
+    """Tell whether any code of this challenge can still be typed."""
+    return is_live(challenge) or is_former_live(challenge)
 
 
 def lock_challenge(purpose: str, address: str) -> Challenge:
@@ -124,17 +137,21 @@ def matches(challenge: Challenge, code: str) -> bool:
 def count_try(challenge: Challenge, visitor: str) -> int:
     """Count one try of this visitor before anything is compared; return how many are left.
 
-    Raises NoTriesLeft, also for a new visitor of a mailbox at which too much was guessed today.
+    Raises NoLiveCode, NoTriesLeft, or MailboxClosed for a new visitor of a mailbox much guessed at today.
     """
-    if not is_live(challenge) and not is_former_live(challenge):
+    if not is_open(challenge):
         raise NoLiveCode
     mailbox = (limits.CODE_TRIES_OF_MAILBOX, challenge.purpose, mailbox_of(challenge.address))
     row = ChallengeTries.objects.filter(challenge=challenge, generation=challenge.generation, visitor=visitor)
     if row.filter(count__lt=TRIES).update(count=F("count") + 1):
         limits.allows(*mailbox)
-    elif row.exists() or not limits.allows(*mailbox):
+    elif row.exists():
         raise NoTriesLeft
     else:
+        try:
+            limits.count(*mailbox)
+        except limits.LimitReached as reached:
+            raise MailboxClosed(reached.until) from None
         _open_tries(challenge, visitor)
     return TRIES - row.values_list("count", flat=True).get()
 
@@ -160,9 +177,9 @@ def tries_left(challenge: Challenge, visitor: str) -> int:
 
 def consume(challenge: Challenge) -> bool:
     """Use the challenge up: True for exactly one of any number of parallel callers."""
-    now = timezone.now()
-    unused = Challenge.objects.filter(pk=challenge.pk, generation=challenge.generation, used_at=None, failure="")
-    return bool(unused.update(used_at=now))
+    # Whatever became of a newer code's mail: the one that was typed has been compared.
+    unused = Challenge.objects.filter(pk=challenge.pk, used_at=None).exclude(failure=ENDED)
+    return bool(unused.update(used_at=timezone.now()))
 
 
 # --- Links ------------------------------------------------------------------------------------

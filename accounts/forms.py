@@ -7,6 +7,7 @@ from allauth.account.forms import LoginForm as AllauthLoginForm
 from allauth.account.forms import ReauthenticateForm as AllauthReauthenticateForm
 from django import forms
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.shortcuts import redirect
@@ -62,6 +63,12 @@ class NewPasswordFields(forms.Form):
             self.add_error("password1", refused)
 
 
+def was_sent_before(form) -> bool:
+    """Tell whether the only thing wrong is that the robot check has served: a second tap on the button."""
+    faults = form.errors.as_data()
+    return list(faults) == ["captcha"] and [fault.code for fault in faults["captcha"]] == ["spent"]
+
+
 class SignupForm(NewPasswordFields):
     """Registration. Typed values stay after an error, passwords do not."""
 
@@ -110,6 +117,10 @@ class SignupForm(NewPasswordFields):
         if not self.errors:
             self.fields["captcha"].spend()
         return cleaned
+
+    @property
+    def was_sent_before(self) -> bool:
+        return was_sent_before(self)
 
     @property
     def email_suggestion(self) -> str:
@@ -176,6 +187,8 @@ class SignInForm(SignInFields, AllauthLoginForm):
         if self.pending is not None:
             # The same person in another browser: the registration moves to this one.
             request.session["visitor"] = self.pending.visitor
+            text = _("Your registration is not complete yet. Enter the code that you received, or ask for it again.")
+            messages.info(request, text)
             return redirect("account_email_verification_sent")
         response = super().login(request, redirect_url)
         # A disabled account was led elsewhere, and is not signed in.
@@ -203,6 +216,10 @@ class ForgotForm(forms.Form):
         if not self.errors:
             self.fields["captcha"].spend()
         return cleaned
+
+    @property
+    def was_sent_before(self) -> bool:
+        return was_sent_before(self)
 
 
 class NewPasswordForm(NewPasswordFields):

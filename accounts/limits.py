@@ -51,6 +51,8 @@ SIGN_IN_ANYWHERE = Limit(kind="sign-in-all", waits=((50, HOUR),), quiet_below=50
 # One mail a minute, five an hour, then one an hour without end: no stranger can starve the owner.
 MAILBOX = Limit(kind="mailbox", waits=((1, MINUTE), (5, HOUR)), quiet_below=5, window=HOUR)
 VISITOR_SENDS = Limit(kind="visitor-sends", waits=((1, MINUTE), (5, HOUR)), quiet_below=5, window=HOUR)
+# Each sends a mail to somebody who did not ask for it.
+ADDRESS_CHANGES = Limit(kind="address-changes", waits=((3, DAY),), quiet_below=3, window=DAY)
 # Fifty a day stop new visitors, not one who has tries left.
 CODE_TRIES_OF_MAILBOX = Limit(kind="code-tries", waits=((50, DAY),), quiet_below=50, window=DAY)
 

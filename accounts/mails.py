@@ -69,6 +69,8 @@ def write_registration_code(row: Outbox) -> Letter | None:
     if challenge is None:
         return None
     user = find_user(row.recipient)
+    if user and not user.is_active:
+        return write_disabled(row)
     return write_account_exists(row, user) if user else write_code(row, challenge)
 
 
@@ -80,7 +82,10 @@ def write_code(row: Outbox, challenge: Challenge) -> Letter:
         paragraphs=[_("Enter this code on the registration page to finish creating your account.")],
         code=code,
         small=[say_code_lifetime(challenge)],
-        facts=[requested_at(row)],
+        facts=[
+            (_("Closed the page? Sign in to come back to it"), page_url("account_login")),
+            requested_at(row),
+        ],
         warning=(
             _("Not you?"),
             _("Ignore this message: no account is created without the code. Do not share the code with anyone."),
@@ -104,7 +109,10 @@ def say_link_lifetime(challenge: Challenge) -> str:
 def write_account_exists(row: Outbox, user: User) -> Letter:
     """Say that the address has an account, or a file at the Commission that nobody has opened yet."""
     if user.has_usable_password():
-        exists = _("Someone tried to register with your email address. You already have an account with it.")
+        exists = _(
+            "Someone tried to register with your email address. You already have an account with it: sign in, "
+            "or choose a new password if you do not know it."
+        )
     else:
         exists = _(
             "Someone tried to register with your email address. The Commission already holds a file with it, "
@@ -113,7 +121,7 @@ def write_account_exists(row: Outbox, user: User) -> Letter:
     return Letter(
         subject=_("Someone tried to register with your email"),
         title=_("You already have an account"),
-        paragraphs=[exists, _("If it was you, sign in. If you do not know your password, choose a new one.")],
+        paragraphs=[exists],
         button=(_("Choose a new password"), page_url("account_reset_password")),
         facts=[requested_at(row)],
         warning=(_("Not you?"), _("Ignore this message: your account has not changed.")),
@@ -125,7 +133,9 @@ def write_password_reset(row: Outbox) -> Letter | None:
     if challenge is None:
         return None
     user = find_user(row.recipient)
-    return write_reset_link(row, challenge, user) if user and user.is_active else write_no_account(row)
+    if user and not user.is_active:
+        return write_disabled(row)
+    return write_reset_link(row, challenge, user) if user else write_no_account(row)
 
 
 def write_reset_link(row: Outbox, challenge: Challenge, user: User) -> Letter:
@@ -144,6 +154,19 @@ def write_reset_link(row: Outbox, challenge: Challenge, user: User) -> Letter:
             _("Did you not ask for this?"),
             _("Ignore this message and your password stays as it is. Do not send this link to anyone."),
         ),
+    )
+
+
+def write_disabled(row: Outbox) -> Letter:
+    return Letter(
+        subject=_("Your Mumaris Plus account is disabled"),
+        title=_("Your account is disabled"),
+        paragraphs=[
+            _("There is an account with this email address, and it is disabled: no password can be set for it now."),
+            _("To learn why, or to have it enabled, call %(phone)s.") % {"phone": settings.CONTACT["phone"]},
+        ],
+        facts=[requested_at(row)],
+        warning=(_("Not you?"), _("Ignore this message: your account has not changed.")),
     )
 
 

@@ -33,5 +33,5 @@ class SignInRequired(LoginRequiredMiddleware):
         query = {"next": request.get_full_path()}
         if settings.SESSION_COOKIE_NAME in request.COOKIES and not request.session.session_key:
             # The browser still holds the cookie of a session that the server has ended.
-            query["ended"] = "1"
+            query["notice"] = "ended"
         return HttpResponseRedirect(f"{reverse('account_login')}?{urlencode(query)}")

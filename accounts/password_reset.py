@@ -65,9 +65,12 @@ def _user_of(uid: str) -> User | None:
         return None
 
 
-def live_reset(opened: dict | None) -> tuple[User, Challenge]:
-    """Return user and challenge of a link opened in this browser. Raises LinkSpent."""
-    if not opened:
+def live_reset(opened: dict | None, uid: str) -> tuple[User, Challenge]:
+    """Return user and challenge of a link opened in this browser. Raises LinkSpent.
+
+    ``uid`` is the page's own: of two links opened in one browser each page sets its own account's password.
+    """
+    if not opened or int_to_base36(opened["user"]) != uid:
         raise LinkSpent
     challenge = Challenge.objects.filter(pk=opened["challenge"]).first()
     user = User.objects.filter(pk=opened["user"], is_active=True).first()
@@ -85,7 +88,7 @@ def complete_reset(opened: dict, password: str, *, network: str) -> User:
     """
     # Hashed before the transaction: no lock is held over it.
     hashed = make_password(password)
-    user, challenge = live_reset(opened)
+    user, challenge = live_reset(opened, int_to_base36(opened["user"]))
     with transaction.atomic():
         if not challenges.consume(challenge):
             raise LinkSpent

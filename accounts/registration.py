@@ -114,6 +114,12 @@ def change_address(pending: PendingRegistration, address: str) -> PendingRegistr
     return pending
 
 
+def is_begun(visitor: str | None, cleaned: dict) -> bool:
+    """Tell whether this visitor's registration of this address is under way: the first tap of two has begun it."""
+    begun = PendingRegistration.objects.alive().filter(visitor=visitor or "", address=cleaned.get("email", ""))
+    return begun.exists()
+
+
 def challenge_of(pending: PendingRegistration) -> Challenge | None:
     return Challenge.objects.filter(purpose=Purpose.REGISTRATION, address=pending.address).first()
 
@@ -121,11 +127,13 @@ def challenge_of(pending: PendingRegistration) -> Challenge | None:
 def complete_registration(pending: PendingRegistration, code: str) -> User:
     """Create the user of a pending registration when its code is right.
 
-    Raises NoLiveCode, NoTriesLeft, WrongCode or AlreadyRegistered.
+    Raises NoLiveCode, NoTriesLeft, MailboxClosed, WrongCode or AlreadyRegistered.
     """
     challenge = challenge_of(pending)
     if challenge is None:
         raise NoLiveCode
+    if challenge.used_at:
+        raise _why_used(pending)
     left = challenges.count_try(challenge, pending.visitor)
     if not challenges.matches(challenge, code):
         raise WrongCode(left)
@@ -135,9 +143,11 @@ def complete_registration(pending: PendingRegistration, code: str) -> User:
                 return _create_user(pending)
     except IntegrityError:
         logger.info("a registration met an account made a moment ago")
-    if User.objects.filter(email=pending.address).exists():
-        raise AlreadyRegistered
-    raise NoLiveCode
+    raise _why_used(pending)
+
+
+def _why_used(pending: PendingRegistration) -> Exception:
+    return AlreadyRegistered() if User.objects.filter(email=pending.address).exists() else NoLiveCode()
 
 
 def _create_user(pending: PendingRegistration) -> User:

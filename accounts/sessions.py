@@ -3,6 +3,7 @@
 They lie in the database alone: a cache in front of it revives ended sessions when it comes back.
 """
 
+import re
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -12,12 +13,17 @@ from django.utils import timezone
 
 # When and as what this session was signed in: {"at": seconds since 1970, "kind": key of SESSION_LIMITS}.
 SIGNED_IN = "signed_in"
+SESSION_KEY = re.compile(r"[a-z0-9]{8,40}")
 # Activity is written at most this often.
 TOUCH_AFTER = timedelta(minutes=1)
 
 
 class SessionStore(DatabaseStore):
     stored_until = None
+
+    def __init__(self, session_key=None):
+        # A cookie that we never set must not reach the database: it may hold a NUL.
+        super().__init__(session_key if session_key and SESSION_KEY.fullmatch(session_key) else None)
 
     @classmethod
     def get_model_class(cls):

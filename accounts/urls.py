@@ -3,7 +3,7 @@
 from allauth.account import views as allauth_views
 from django.urls import path, re_path
 
-from accounts import captcha_views, views
+from accounts import captcha_views, reset_views, views
 
 urlpatterns = [
     path("declaration/", views.declaration, name="account_declaration"),
@@ -14,16 +14,16 @@ urlpatterns = [
     path("inactive/", allauth_views.account_inactive, name="account_inactive"),
     path("reauthenticate/", allauth_views.reauthenticate, name="account_reauthenticate"),
     path("password/change/", allauth_views.password_change, name="account_change_password"),
-    path("password/reset/", views.forgot, name="account_reset_password"),
-    path("password/reset/done/", views.forgot_done, name="account_reset_password_done"),
+    path("password/reset/", reset_views.forgot, name="account_reset_password"),
+    path("password/reset/done/", reset_views.forgot_done, name="account_reset_password_done"),
     re_path(
         r"^password/reset/key/(?P<uid>[0-9a-z]+)-(?P<key>[0-9a-z-]+)/$",
-        views.new_password,
+        reset_views.new_password,
         name="account_reset_password_from_key",
     ),
     path(
         "password/reset/key/done/",
-        views.new_password_done,
+        reset_views.new_password_done,
         name="account_reset_password_from_key_done",
     ),
     path("captcha/<str:token>.png", captcha_views.picture, name="account_captcha_picture"),

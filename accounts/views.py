@@ -10,26 +10,30 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.hashers import make_password
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import get_language, ngettext
+from django.utils.translation import get_language, gettext_lazy, ngettext
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 from django.views.i18n import set_language as set_language_cookie
 
-from accounts import challenges, limits, password_reset, registration, texts
+from accounts import challenges, limits, registration, texts
 from accounts.address_hints import suggest_address
-from accounts.forms import ChangeAddressForm, CodeForm, DeclarationForm, ForgotForm, NewPasswordForm, SignupForm
+from accounts.forms import ChangeAddressForm, CodeForm, DeclarationForm, SignupForm
 from accounts.models import Consent, PendingRegistration, User
-from accounts.password_reset import LinkSpent
 from accounts.registration import AlreadyRegistered, Applicant, WrongCode
 from mumaris.text import format_time
 from mumaris.views import name_retry_after, too_many_requests
 
 DECLARED = "declaration"
-OPENED_RESET = "opened_reset"
-# In the place of the key in the clean address of the new-password page.
-CLEAN_KEY = "set-password"
+# What the sign-in page says to whom another page has led there.
+NOTICES = {
+    "ended": gettext_lazy("Your session ended. Sign in to continue."),
+    "registered": gettext_lazy("Registration is complete. Sign in with your email address and password."),
+    "code_gone": gettext_lazy(
+        "If you have entered your code already, your account is ready: sign in. If not, register again."
+    ),
+}
 
 
 def visitors_only(view):
@@ -82,6 +86,8 @@ def signup(request):
         return refusal
     form = SignupForm(request.POST, request=request)
     if not form.is_valid():
+        if form.was_sent_before and registration.is_begun(request.session.get("visitor"), form.cleaned_data):
+            return redirect("account_email_verification_sent")
         return render(request, "account/signup.html", {"form": form, "email_suggestion": form.email_suggestion})
     visitor = registration.visitor_of(request.session)
     registration.begin_registration(visitor, read_applicant(request, form.cleaned_data, declared))
@@ -110,7 +116,7 @@ def code(request):
     """Enter the code, ask for it again, or correct the address."""
     pending = PendingRegistration.objects.of_visitor(request.session.get("visitor", ""))
     if pending is None:
-        return redirect("account_declaration" if DECLARED not in request.session else "account_signup")
+        return lead_on_without_registration(request)
     if request.method != "POST":
         return show_code_page(request, pending)
     if refusal := refuse_over_limit(request, "any", "code"):
@@ -119,14 +125,31 @@ def code(request):
     return act(request, pending)
 
 
+def lead_on_without_registration(request):
+    """Answer who has none open here: a second tap on «confirm», or a registration finished on another device."""
+    if request.method == "POST" or "visitor" in request.session:
+        return redirect_to_sign_in("code_gone")
+    return redirect("account_declaration")
+
+
+def redirect_to_sign_in(notice: str):
+    """Lead to the sign-in page with a word for it, which travels in the address and not in the session.
+
+    The twin of this request may just have signed in and changed the session under it.
+    """
+    return redirect(f"{reverse('account_login')}?notice={notice}")
+
+
 def show_code_page(request, pending, form=None, change_form=None, status=200):
     challenge = registration.challenge_of(pending)
+    suggestion = suggest_address(pending.address)
     sent, wait = limits.used(limits.VISITOR_SENDS, pending.visitor, pending.address)
     context = {
         "form": form or CodeForm(),
-        "change_form": change_form or ChangeAddressForm(),
+        "change_form": change_form or ChangeAddressForm(initial={"email": suggestion}),
         "address": pending.address,
-        "email_suggestion": suggest_address(pending.address),
+        "email_suggestion": suggestion,
+        "is_expired": challenge is not None and not challenges.is_open(challenge),
         "tries_left": challenges.tries_left(challenge, pending.visitor) if challenge else 0,
         "sends_left": max(limits.VISITOR_SENDS.quiet_below - sent, 0 if wait else 1),
         "wait_seconds": int(wait.total_seconds()),
@@ -145,13 +168,15 @@ def verify(request, pending):
         user = registration.complete_registration(pending, form.cleaned_data["code"])
     except WrongCode as wrong:
         form.add_error("code", say_tries_left(wrong.tries_left))
+    except challenges.MailboxClosed as closed:
+        text = _("Too many codes were tried for this address. Try again at %(time)s, or use another address.")
+        form.add_error("code", text % {"time": format_time(closed.until)})
     except challenges.NoTriesLeft:
         form.add_error("code", _("You have used up the tries of this code. Ask for a new one."))
     except challenges.NoLiveCode:
         form.add_error("code", _("The code has expired. Ask for a new one."))
     except AlreadyRegistered:
-        messages.success(request, _("Registration is complete. Sign in with your email address and password."))
-        return redirect("account_login")
+        return redirect_to_sign_in("registered")
     else:
         return welcome(request, user)
     return show_code_page(request, pending, form)
@@ -180,7 +205,10 @@ def resend(request, pending):
         text = _("You have just asked for the code. You can ask again at %(time)s.")
         messages.warning(request, text % {"time": format_time(reached.until)})
     else:
-        messages.success(request, _("We are sending the code again. Look in your junk mail folder too."))
+        messages.success(
+            request,
+            _("We send the code again, within the limit of your mailbox. A code that you already have stays good."),
+        )
     return redirect("account_email_verification_sent")
 
 
@@ -190,6 +218,11 @@ def change_address(request, pending):
         return show_code_page(request, pending, change_form=change_form)
     if refusal := refuse_over_limit(request, "sign-up"):
         return refusal
+    if not limits.allows(limits.ADDRESS_CHANGES, pending.visitor):
+        change_form.add_error(
+            "email", _("You have changed the address too often. Start the registration again tomorrow.")
+        )
+        return show_code_page(request, pending, change_form=change_form)
     registration.change_address(pending, change_form.cleaned_data["email"])
     messages.success(request, _("We are sending a code to the new address."))
     return redirect("account_email_verification_sent")
@@ -216,76 +249,7 @@ class SignInView(LoginView):
         return response
 
     def get_context_data(self, **kwargs):
-        return super().get_context_data(session_ended="ended" in self.request.GET, **kwargs)
-
-
-# --- Forgot password --------------------------------------------------------------------------
-
-
-@visitors_only
-def forgot(request):
-    if request.method != "POST":
-        return render(request, "account/password_reset.html", {"form": ForgotForm(request=request)})
-    if refusal := refuse_over_limit(request, "any", "forgot"):
-        return refusal
-    form = ForgotForm(request.POST, request=request)
-    if not form.is_valid():
-        return render(request, "account/password_reset.html", {"form": form})
-    password_reset.request_reset(form.cleaned_data["email"])
-    return redirect("account_reset_password_done")
-
-
-@login_not_required
-@require_safe
-def forgot_done(request):
-    return render(request, "account/password_reset_done.html")
-
-
-@never_cache
-@login_not_required
-@require_http_methods(["GET", "HEAD", "POST"])
-@sensitive_post_parameters()
-def new_password(request, uid: str, key: str):
-    """A link leads to a clean address; there the form is. Opening a link consumes nothing."""
-    if key != CLEAN_KEY:
-        return open_link(request, uid, key)
-    try:
-        user, _challenge = password_reset.live_reset(request.session.get(OPENED_RESET))
-    except LinkSpent:
-        return show_dead_link(request)
-    form = NewPasswordForm(request.POST if request.method == "POST" else None, user=user)
-    if request.method != "POST" or not form.is_valid():
-        return render(request, "account/password_reset_from_key.html", {"form": form})
-    try:
-        opened = request.session[OPENED_RESET]
-        password = form.cleaned_data["password1"]
-        password_reset.complete_reset(opened, password, network=limits.client_network(request))
-    except LinkSpent:
-        return show_dead_link(request)
-    request.session.flush()
-    return redirect("account_reset_password_from_key_done")
-
-
-def open_link(request, uid: str, key: str):
-    try:
-        request.session[OPENED_RESET] = password_reset.open_link(uid, key)
-    except LinkSpent:
-        request.session.pop(OPENED_RESET, None)
-        return show_dead_link(request)
-    response = redirect(reverse("account_reset_password_from_key", args=[uid, CLEAN_KEY]))
-    # The address with the key must not travel on. The form itself stands on the clean address.
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
-
-
-def show_dead_link(request):
-    return render(request, "account/password_reset_from_key.html", {"token_fail": True})
-
-
-@login_not_required
-@require_safe
-def new_password_done(request):
-    return render(request, "account/password_reset_from_key_done.html")
+        return super().get_context_data(notice=NOTICES.get(self.request.GET.get("notice")), **kwargs)
 
 
 # --- Language ---------------------------------------------------------------------------------

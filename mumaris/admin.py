@@ -6,12 +6,24 @@ from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+# What accounts/sessions.py marks a session with: this room does not import that one.
+SIGNED_IN = "signed_in"
+
 
 class PortalAdminSite(AdminSite):
     site_header = site_title = _("Mumaris Plus administration")
     index_title = _("Administration")
     site_url = "/"
     enable_nav_sidebar = False
+
+    def has_permission(self, request):
+        # Somebody promoted while signed in as a member signs in again: staff sessions are short.
+        mark = request.session.get(SIGNED_IN, {})
+        return super().has_permission(request) and mark.get("kind") == "staff"
+
+    def get_urls(self):
+        # Its redirect to an object's page on the site asks for a sites framework that is not here.
+        return [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
 
     def login(self, request, extra_context=None):
         # Not public: whoever comes here has signed in through the portal.

@@ -1,5 +1,7 @@
 """Form renderer and the fields every form is built of: each byte from outside passes one of these."""
 
+import re
+
 from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.renderers import TemplatesSetting
@@ -101,7 +103,10 @@ class CodeField(forms.CharField):
         )
 
     def to_python(self, value):
-        return text.code_digits(super().to_python(value)[:100])
+        typed = text.code_digits(super().to_python(value)[:200])
+        # Somebody pasted the whole subject of the mail: the one code in it is meant.
+        runs = re.findall(rf"(?<![0-9])[0-9]{{{self.LENGTH}}}(?![0-9])", typed)
+        return runs[0] if len(runs) == 1 else typed
 
     def validate(self, value):
         super().validate(value)

@@ -1,5 +1,7 @@
 """What every response of this portal carries, error pages, admin, files and static included."""
 
+from mumaris.views import bad_request
+
 PERMISSIONS = ", ".join(
     f"{feature}=()"
     for feature in (
@@ -23,3 +25,15 @@ class ResponseHeaders:
             # Every page shows or takes personal data, if only a typed name.
             response.headers.setdefault("Cache-Control", "no-store")
         return response
+
+
+class PlainText:
+    """Refuses a body in an encoding that no browser sends: Python would try zlib or rot13 on it, and fail."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        if request.content_params.get("charset", "utf-8").lower() != "utf-8":
+            return bad_request(request)
+        return self.get_response(request)

@@ -49,8 +49,6 @@ RECAPTCHA_VERIFY_REQUEST_TIMEOUT = 3
 INSTALLED_APPS = [
     "mumaris.apps.MumarisConfig",
     "mumaris.mail.apps.MailConfig",
-    "accounts.apps.AccountsConfig",
-    "profiles.apps.ProfilesConfig",
     "mumaris.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -60,6 +58,8 @@ INSTALLED_APPS = [
     "django.forms",
     "allauth",
     "allauth.account",
+    "accounts.apps.AccountsConfig",
+    "profiles.apps.ProfilesConfig",
     *(["django_recaptcha"] if RECAPTCHA_ON else []),
 ]
 
@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
+    "mumaris.middleware.PlainText",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",

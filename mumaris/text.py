@@ -25,6 +25,9 @@ DIGITS = {ord(c): str(unicodedata.digit(c)) for c in "٠١٢٣٤٥٦٧٨٩۰۱۲
 MARK_PILES = re.compile(r"[\u0300-\u036f\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u1ab0-\u1aff\u1dc0-\u1dff]{5,}")
 DOMAIN_LABELS = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+")
 LOCAL_PART = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
+# Letters to Unicode, nothing to the eye: Hangul fillers and the Khmer inherent vowels.
+BLANK_LETTERS = "\u115f\u1160\u3164\uffa0\u17b4\u17b5"
+TATWEEL = "\u0640"
 MAX_ADDRESS, MAX_LOCAL_PART = 254, 64
 
 
@@ -88,13 +91,15 @@ def name_fault(value: str) -> str:
         return "bidi"
     if MARK_PILES.search(unicodedata.normalize("NFD", value)):
         return "marks"
-    if not any(c.isalpha() for c in value) or not all(_belongs_in_name(c) for c in value):
+    if not any(c.isalpha() and c != TATWEEL for c in value) or not all(_belongs_in_name(c) for c in value):
         return "letters"
     return ""
 
 
 def _belongs_in_name(character: str) -> bool:
-    return unicodedata.category(character)[0] in "LM" or character in " '’.-،\u200c\u200d\u0640"
+    if character in BLANK_LETTERS:
+        return False
+    return unicodedata.category(character)[0] in "LM" or character in " '’.-،\u200c\u200d"
 
 
 def format_time(moment) -> str:

@@ -111,7 +111,10 @@ def permission_denied(request, exception=None):
 
 def csrf_failure(request, reason=""):
     """Django's 403 for a form without a good CSRF token: most often cookies are off or the page is old."""
-    return error_page(request, 403, {"stale_form": True})
+    if request.path in {reverse("account_login"), reverse("account_signup")} and request.user.is_authenticated:
+        # Signed in meanwhile in another tab, which has changed the token.
+        return HttpResponseRedirect(reverse("profile"))
+    return error_page(request, 403, {"stale_form": True, "again": request.path})
 
 
 def page_not_found(request, exception=None):

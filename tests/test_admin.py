@@ -343,3 +343,12 @@ def test_names_are_shown_as_text(client, superuser, member):
 def test_staff_are_not_remembered(client, reviewer):
     sign_in(client, reviewer.email, PASSWORD, remember="on")
     assert client.session["signed_in"]["kind"] == "staff"
+
+
+def test_member_promoted_while_signed_in_signs_in_again_first(client, member):
+    sign_in(client, member.email, PASSWORD)
+    User.objects.filter(pk=member.pk).update(is_staff=True, is_superuser=True)
+    assert client.get("/admin/", follow=True).status_code == 403
+    client.post("/ar/accounts/logout/")
+    sign_in(client, member.email, PASSWORD)
+    assert client.get("/admin/").status_code == 200

@@ -172,14 +172,20 @@ def test_code_expires_after_ten_minutes():
 
 
 @pytest.mark.django_db
-def test_code_serves_once_in_any_spelling():
+def test_code_serves_once_and_in_one_spelling_only():
     answer = visual_answer()
     assert SignIn(answer).is_valid()
-    for token in (answer["captcha_token"], spell_differently(answer["captcha_token"])):
-        assert read_token(token)["digits"] == answer["captcha"]
-        assert SignIn(answer | {"captcha_token": token}).errors == {
-            "captcha": ["The code expired. Use the new picture."]
-        }
+    assert SignIn(answer).errors == {"captcha": ["The code expired. Use the new picture."]}
+    respelled = SignIn(visual_answer() | {"captcha_token": spell_differently(visual_answer()["captcha_token"])})
+    assert respelled.errors == {"captcha": ["The visual code is wrong. Type the digits in the new picture."]}
+
+
+def test_one_piece_of_work_serves_no_other_token():
+    """Base64 decoding skips foreign characters: a fixed tail would bring its own solved puzzle."""
+    token = visual_answer()["captcha_token"]
+    for tail in ("!" * 40, "=" * 4, "\n", "AAAA"):
+        with pytest.raises(ValueError, match=r"spell|not our"):
+            read_token(token + tail)
 
 
 @pytest.mark.django_db
@@ -245,9 +251,12 @@ def test_pass_spares_a_second_picture_and_serves_once(django_assert_num_queries)
     form = SignIn({"login": NAME, "remember": "on", "captcha_pass": proof})
     with django_assert_num_queries(1):
         assert form.is_valid()
-    for again in (proof, spell_differently(proof)):
+    for again, sentence in (
+        (proof, "The code expired. Use the new picture."),
+        (spell_differently(proof), "Enter the visual code."),
+    ):
         form = SignIn({"login": NAME, "remember": "on", "captcha_pass": again})
-        assert form.errors == {"captcha": ["The code expired. Use the new picture."]}
+        assert form.errors == {"captcha": [sentence]}
         page = Page(form)
         assert "<img" in page.html
         assert "Type the five digits" in page.html

@@ -221,7 +221,7 @@ def test_fifty_guesses_a_day_stop_new_visitors_but_not_one_with_tries_left(clien
     challenges.count_try(challenge, PendingRegistration.objects.get().visitor)
     for _ in range(4):
         challenges.count_try(challenge, "visitor 10")
-    with pytest.raises(challenges.NoTriesLeft):
+    with pytest.raises(challenges.MailboxClosed):
         challenges.count_try(challenge, "visitor 11")
     type_code(client, code)
     assert User.objects.filter(email=NORA).exists()

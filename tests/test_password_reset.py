@@ -19,6 +19,7 @@ from tests.journey import (
     mails_to,
     sign_in,
     text_of,
+    tick_robot,
     url,
     waiting,
 )
@@ -208,8 +209,6 @@ def test_key_travels_neither_in_referrer_nor_in_session(client, link):
 
 def test_link_comes_from_the_setting_and_not_from_the_host_header(client, member, smtp):
     forgot = url("account_reset_password")
-    from tests.journey import tick_robot
-
     fields = {"email": member.email} | tick_robot(client.get(forgot, headers={"Host": "testserver"}))
     client.post(forgot, fields, headers={"Host": "testserver", "X-Forwarded-Host": "evil.example"})
     deliver()
@@ -265,3 +264,34 @@ def test_forgot_is_limited_by_network_address(client):
     with time_machine.travel(timezone.now().replace(minute=10), tick=True):
         answers = [ask_reset(client, f"person{number}@example.com").status_code for number in range(21)]
     assert answers == [302] * 20 + [429]
+
+
+def test_two_links_in_one_browser_each_open_their_own_account(client, member, other_member, smtp, link):
+    ask_reset(Client(), other_member.email)
+    deliver()
+    form = open_link(client, link)
+    open_link(client, link_in(mails_to(smtp, other_member.email)[0]))
+    client.post(form, PASSWORDS)
+    assert not User.objects.get(pk=other_member.pk).check_password(NEW_PASSWORD)
+
+
+def test_second_tap_on_save_finds_the_first_one_done(client, link):
+    form = open_link(client, link)
+    done = url("account_reset_password_from_key_done", language="en")
+    assert client.post(form, PASSWORDS).url == done
+    assert client.post(form, PASSWORDS).url == done
+
+
+def test_second_tap_on_next_leads_to_the_same_page(client, member):
+    forgot = url("account_reset_password")
+    fields = {"email": member.email} | tick_robot(client.get(forgot))
+    assert client.post(forgot, fields).url == client.post(forgot, fields).url == url("account_reset_password_done")
+    assert waiting("password_reset") == 1
+
+
+def test_owner_of_a_disabled_account_is_told_so(client, member, smtp):
+    member.is_active = False
+    member.save()
+    ask_reset(client, member.email)
+    deliver()
+    assert mails_to(smtp, member.email)[0]["Subject"] == "Your Mumaris Plus account is disabled"

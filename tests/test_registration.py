@@ -205,7 +205,7 @@ def test_no_code_completes_a_registration_of_a_known_address(client, member):
     from accounts.challenges import derive_code
 
     page = type_code(client, derive_code(Challenge.objects.get()))
-    assert page.redirect_chain[-1][0] == url("account_login")
+    assert page.redirect_chain[-1][0] == url("account_login") + "?notice=registered"
     assert "_auth_user_id" not in client.session
     assert User.objects.count() == 1
 
@@ -255,3 +255,31 @@ def test_wrong_password_elsewhere_shows_nothing(client):
 def without_secrets(content: str) -> str:
     """Return a page without its CSRF tokens, which differ at every view."""
     return re.sub(r'name="csrfmiddlewaretoken" value="[^"]*"', "", content)
+
+
+def test_second_tap_on_create_leads_to_the_code_page(client):
+    accept_declaration(client)
+    fields = registration_fields() | tick_robot(client.get(url("account_signup")))
+    answers = [client.post(url("account_signup"), fields) for _ in range(2)]
+    assert {answer.url for answer in answers} == {url("account_email_verification_sent")}
+
+
+def test_second_tap_on_confirm_says_that_the_account_is_ready(client, smtp):
+    register(client)
+    deliver()
+    code = code_in(mails_to(smtp, NORA)[0])
+    from django.test import Client
+
+    twin = Client()
+    twin.cookies = client.cookies.copy()
+    type_code(client, code)
+    page = type_code(twin, code)
+    assert page.redirect_chain[-1][0] == url("account_login") + "?notice=code_gone"
+    assert "حسابك جاهز" in page.content.decode()
+
+
+def test_whole_subject_pasted_as_code_is_understood(client, smtp):
+    register(client)
+    deliver()
+    type_code(client, subject_of(mails_to(smtp, NORA)[0]))
+    assert User.objects.filter(email=NORA).exists()

@@ -1,4 +1,4 @@
-/* Help for the captchas. Own SHA-256: plain http has no crypto.subtle. */
+/* Own SHA-256: plain http has no crypto.subtle. */
 (() => {
   const K = [], S = [], w = new Int32Array(64), frac = (x) => (x - Math.floor(x)) * 2 ** 32 | 0;
   const turn = (x, n) => x >>> n | x << 32 - n;

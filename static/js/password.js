@@ -1,4 +1,4 @@
-/* Marks the rules that the typed password meets. The server decides. */
+/* Marks the rules that are met. The server decides. */
 (() => {
   const kinds = { upper: /\p{Lu}/u, lower: /\p{Ll}/u, digit: /\p{Nd}/u, symbol: /[^\p{Lu}\p{Ll}\p{Nd}]/u };
   const arabic = /[\u0600-\u06ff\u0750-\u077f\ufb50-\ufdff\ufe70-\ufefc]/;
@@ -23,10 +23,10 @@
         mark(item, met, asked ? list.dataset[met ? 'met' : 'unmet'] : '');
       });
       const say = arabic.test(text) ? hint.dataset.arabic : '';
-      if (hint.textContent !== say) hint.textContent = say; // the status line speaks once
+      if (hint.textContent !== say) hint.textContent = say;
     }
 
     field.addEventListener('input', update);
-    update(); // a browser may have filled the field already
+    update();
   });
 })();

@@ -1,4 +1,4 @@
-/* Every page works without this file. Its words come from data- attributes. */
+/* Every page works without this file. */
 (() => {
   const each = (selector, act) => document.querySelectorAll(selector).forEach(act);
 
@@ -7,7 +7,6 @@
     const reveal = (on) => { field.type = on ? 'text' : 'password'; button.textContent = on ? button.dataset.hideText : show; };
     button.hidden = false;
     button.addEventListener('click', () => { reveal(field.type === 'password'); field.focus(); });
-    // Browsers offer to keep what stands in a text field: it leaves as a password again.
     field.form.addEventListener('submit', () => reveal(false));
   });
 
@@ -26,4 +25,8 @@
       status.textContent = status.dataset.ready;
     })();
   });
+
+  // A second tap would find the form spent.
+  each('form', (form) => form.addEventListener('submit', (event) => { if (form.sent) event.preventDefault(); form.sent = 1; }));
+  addEventListener('pageshow', () => each('form', (form) => { form.sent = 0; }));
 })();
