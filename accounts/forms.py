@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.utils.functional import lazy
@@ -190,7 +191,9 @@ class SignInForm(SignInFields, AllauthLoginForm):
             text = _("Your registration is not complete yet. Enter the code that you received, or ask for it again.")
             messages.info(request, text)
             return redirect("account_email_verification_sent")
-        response = super().login(request, redirect_url)
+        # Session and last sign-in in one commit.
+        with transaction.atomic():
+            response = super().login(request, redirect_url)
         # A disabled account was led elsewhere, and is not signed in.
         if self.cleaned_data["remember"] and request.user.is_authenticated and not self.user.is_staff:
             request.session.mark_signed_in("remembered")

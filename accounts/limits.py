@@ -14,7 +14,7 @@ from functools import cache as cache_forever
 
 from allauth.account.adapter import get_adapter
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -136,10 +136,11 @@ def forget(*counted: tuple) -> None:
     The rows stay, so that the next try finds them.
     """
     now = timezone.now()
-    for limit, *key in counted:
-        # One at a time: a statement that locked both rows could meet a count that locks them the other way round.
-        row = Throttle.objects.filter(kind=limit.kind, key=digest(limit.kind, *key))
-        row.update(count=0, first_at=now, next_at=FREE)
+    with transaction.atomic():
+        for limit, *key in counted:
+            # One row after the other, in the order in which they are counted: neither can wait for the other.
+            row = Throttle.objects.filter(kind=limit.kind, key=digest(limit.kind, *key))
+            row.update(count=0, first_at=now, next_at=FREE)
 
 
 def used(limit: Limit, *key: object) -> tuple[int, timedelta]:
