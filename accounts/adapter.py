@@ -78,10 +78,9 @@ def count_sign_in_try(request, name: str) -> None:
         request.retry_after = limits.ip_window_end("sign-in")
         raise ValidationError(_("Too many tries from this network. Try again in a minute."), code="ip_limit")
     try:
-        # Both counters in one commit, which stands before any hash.
-        with transaction.atomic():
-            limits.count(limits.SIGN_IN_HERE, name, limits.client_network(request))
-            limits.count(limits.SIGN_IN_ANYWHERE, name)
+        # Each commits alone, before any hash.
+        limits.count(limits.SIGN_IN_HERE, name, limits.client_network(request))
+        limits.count(limits.SIGN_IN_ANYWHERE, name)
     except limits.LimitReached as reached:
         request.retry_after = reached.until
         raise ValidationError(
