@@ -157,6 +157,14 @@ class SmtpSink:
     def stop(self):
         self._controller.stop()
 
+    def pause(self):
+        """Go away: connections are refused until ``resume``."""
+        self._controller.stop()
+
+    def resume(self):
+        self._controller = Controller(self, hostname=HOST, port=self.port, enable_SMTPUTF8=True, ready_timeout=10)
+        self._controller.start()
+
     async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802  (aiosmtpd's name)
         if answer := self.answer_recipient(address):
             return answer

@@ -60,15 +60,16 @@ class Visitor:
         self.stack = stack
         self.connection = http.client.HTTPConnection("localhost", urlsplit(stack.base_url).port)
         self.headers = {"X-Forwarded-For": next(addresses)}
+        self.cookies: dict[str, str] = {}
 
     def ask(self, method: str, path: str, fields: dict | None = None) -> tuple[int, str]:
         body = urlencode(fields) if fields else None
         self.connection.request(method, path, body, self.headers | (FORM if fields else {}))
         response = self.connection.getresponse()
         content = response.read().decode()
-        cookies = dict(re.findall(r"^([^=]+)=([^;]*)", line)[0] for line in response.headers.get_all("Set-Cookie", []))
-        if cookies:
-            self.headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        for line in response.headers.get_all("Set-Cookie", []):
+            self.cookies |= re.findall(r"^([^=]+)=([^;]*)", line)
+        self.headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         return response.status, content
 
     def hidden(self, content: str, name: str) -> str:

@@ -2,13 +2,13 @@
 
 import time
 
-from tests.servers import start_smtp_sink
 from tests.timing import Visitor, solve_puzzle
 
 DECLARATION, SIGNUP = "/ar/accounts/declaration/", "/ar/accounts/signup/"
 
 
-def register(stack, email: str) -> int:
+def register(stack, email: str) -> str:
+    """Register without a browser and return the page that it ends on."""
     visitor = Visitor(stack)
     _status, page = visitor.ask("GET", DECLARATION)
     token = {"csrfmiddlewaretoken": visitor.hidden(page, "csrfmiddlewaretoken")}
@@ -28,18 +28,20 @@ def register(stack, email: str) -> int:
         "captcha_token": captcha,
         "captcha_work": solve_puzzle(captcha),
     }
-    status, _page = visitor.ask("POST", SIGNUP, fields)
-    return status
+    visitor.ask("POST", SIGNUP, fields)
+    _status, page = visitor.ask("GET", "/ar/accounts/confirm-email/")
+    visitor.connection.close()
+    return page
 
 
 def test_outage_of_the_mail_server_ends_with_the_first_code(stack):
-    stack.sink.stop()
+    stack.sink.pause()
     try:
-        assert register(stack, "outage@example.com") == 302
+        assert "outage@example.com" in register(stack, "outage@example.com")
         # Long enough for Celery and the sweeper to have failed.
         time.sleep(6)
     finally:
-        stack.sink = start_smtp_sink(port=stack.sink.port, folder=stack.mail_folder)
+        stack.sink.resume()
     back = time.monotonic()
     mail = stack.wait_for_mail("outage@example.com", timeout=15)
     assert time.monotonic() - back < 10
