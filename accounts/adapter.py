@@ -2,6 +2,7 @@
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core.exceptions import ImmediateHttpResponse
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -43,7 +44,7 @@ class AccountAdapter(DefaultAccountAdapter):
         if user:
             limits.forget((limits.SIGN_IN_HERE, name, limits.client_network(request)), (limits.SIGN_IN_ANYWHERE, name))
             limits.give_back_ip("sign-in", request)
-        else:
+        elif settings.VISUAL_CODE == "after_failures":
             limits.count_ip("failed", request)
         return user
 

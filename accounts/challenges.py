@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from accounts import limits
@@ -142,7 +142,7 @@ def count_try(challenge: Challenge, visitor: str) -> int:
     if not is_open(challenge):
         raise NoLiveCode
     mailbox = (limits.CODE_TRIES_OF_MAILBOX, challenge.purpose, mailbox_of(challenge.address))
-    row = ChallengeTries.objects.filter(challenge=challenge, generation=challenge.generation, visitor=visitor)
+    row = _tries_of(challenge, visitor)
     if row.filter(count__lt=TRIES).update(count=F("count") + 1):
         limits.allows(*mailbox)
     elif row.exists():
@@ -156,6 +156,10 @@ def count_try(challenge: Challenge, visitor: str) -> int:
     return TRIES - row.values_list("count", flat=True).get()
 
 
+def _tries_of(challenge: Challenge, visitor: str) -> QuerySet[ChallengeTries]:
+    return challenge.tries.filter(generation=challenge.generation, visitor=visitor)
+
+
 def _open_tries(challenge: Challenge, visitor: str) -> None:
     """Give a new visitor the tries of a challenge, the first of them counted. Raises NoTriesLeft."""
     try:
@@ -165,13 +169,13 @@ def _open_tries(challenge: Challenge, visitor: str) -> None:
             )
     except IntegrityError:
         # The same visitor in another tab made the row a moment ago.
-        row = ChallengeTries.objects.filter(challenge=challenge, generation=challenge.generation, visitor=visitor)
+        row = _tries_of(challenge, visitor)
         if not row.filter(count__lt=TRIES).update(count=F("count") + 1):
             raise NoTriesLeft from None
 
 
 def tries_left(challenge: Challenge, visitor: str) -> int:
-    used = challenge.tries.filter(generation=challenge.generation, visitor=visitor).values_list("count", flat=True)
+    used = _tries_of(challenge, visitor).values_list("count", flat=True)
     return TRIES - (used.first() or 0)
 
 

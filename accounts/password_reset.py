@@ -103,7 +103,7 @@ def complete_reset(opened: dict, password: str, *, network: str) -> User:
 def record_new_password(user: User, hashed: str, *, instead_of: str | None = None) -> bool:
     """Save a password hashed before, end every link that opens the account, and tell the owner.
 
-    ``instead_of`` is the hash that was checked: False, and nothing is done, when another one stands by now.
+    ``instead_of`` is the hash that was checked: False, and the password stays, when another one stands by now.
     Challenges are locked before users everywhere.
     """
     challenges.end_challenges(Purpose.RESET, user.email)

@@ -25,10 +25,6 @@ class SessionStore(DatabaseStore):
         # A cookie that we never set must not reach the database: it may hold a NUL.
         super().__init__(session_key if session_key and SESSION_KEY.fullmatch(session_key) else None)
 
-    @classmethod
-    def get_model_class(cls):
-        return DatabaseStore.get_model_class()
-
     def load(self):
         # As Django does it, but keeps the stored end: it tells when activity was last written.
         row = self._get_session_from_db()
