@@ -55,6 +55,9 @@ VISITOR_SENDS = Limit(kind="visitor-sends", waits=((1, MINUTE), (5, HOUR)), quie
 ADDRESS_CHANGES = Limit(kind="address-changes", waits=((3, DAY),), quiet_below=3, window=DAY)
 # Fifty a day stop new visitors, not one who has tries left.
 CODE_TRIES_OF_MAILBOX = Limit(kind="code-tries", waits=((50, DAY),), quiet_below=50, window=DAY)
+# Member data, per user.
+CLAIMS = Limit(kind="claims", waits=((5, HOUR),), quiet_below=5, window=HOUR)
+UPDATE_REQUESTS = Limit(kind="update-requests", waits=((5, DAY),), quiet_below=5, window=DAY)
 
 # Network addresses: (how often, in how many seconds).
 IP_LIMITS = {
@@ -66,6 +69,7 @@ IP_LIMITS = {
     "forgot": (20, 3600),
     "code": (100, 24 * 3600),
     "captcha_tick": (30, 3600),
+    "claim": (20, 3600),
 }
 
 

@@ -56,6 +56,8 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.forms",
+    "django_countries",
+    "import_export",
     "allauth",
     "allauth.account",
     "accounts.apps.AccountsConfig",
@@ -203,6 +205,19 @@ VISUAL_CODE = env.str("VISUAL_CODE", "always", validate=validate.OneOf(["always"
 CODE_LIFETIME = timedelta(minutes=10)
 RESET_LINK_LIFETIME = timedelta(minutes=60)
 PENDING_REGISTRATION_LIFETIME = timedelta(hours=72)
+
+# --- Member data ------------------------------------------------------------------------------
+
+# What a member changes at once, without review.
+AT_ONCE_FIELDS = env.list("AT_ONCE_FIELDS", ["mobile", "city", "address"])
+# The registry address may object to a claim for so long; a reviewer may decide earlier.
+CLAIM_WAIT = timedelta(hours=env.int("CLAIM_WAIT_HOURS", 72))
+# A request that was returned: a reminder, then the end (days).
+RETURNED_REMIND_DAYS, RETURNED_CLOSE_DAYS = 7, env.int("RETURNED_CLOSE_DAYS", 30)
+# No other reviewer may decide on a request for so long after one has opened it to decide.
+REVIEW_LOCK = timedelta(minutes=30)
+EVIDENCE_KEPT = timedelta(days=90)
+COUNTRIES_FIRST = ["SA"]
 
 # --- Sessions and cookies ---------------------------------------------------------------------
 

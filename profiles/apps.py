@@ -5,3 +5,6 @@ from django.utils.translation import gettext_lazy as _
 class ProfilesConfig(AppConfig):
     name = "profiles"
     verbose_name = _("Member data")
+
+    def ready(self):
+        from profiles import mails  # noqa: F401  (registers the kinds of mail)

@@ -1,0 +1,51 @@
+"""Querysets of profiles: the questions that other rooms may ask of its tables."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+
+class MemberQuerySet(models.QuerySet):
+    def of_user(self, user):
+        """Return the member of this account, or None."""
+        return self.select_related("specialty", "rank", "photo").filter(user=user).first()
+
+
+class ClaimQuerySet(models.QuerySet):
+    def waiting(self):
+        return self.filter(state="waiting")
+
+    def due(self, now):
+        """Waiting claims whose time is over and that nobody contests."""
+        contested = (
+            self.model.objects.waiting().filter(member=models.OuterRef("member")).exclude(pk=models.OuterRef("pk"))
+        )
+        return self.waiting().filter(due_at__lte=now).exclude(models.Exists(contested))
+
+
+class UpdateRequestQuerySet(models.QuerySet):
+    def for_user(self, user):
+        """The one gate: whatever a page shows of a request it fetches through this."""
+        return self.filter(requested_by=user)
+
+    def open(self):
+        return self.filter(state__in=self.model.OPEN)
+
+    def queue(self):
+        """What reviewers have to decide on, oldest first."""
+        return self.filter(state="submitted").order_by("submitted_at", "id")
+
+    def mine_or_free(self, reviewer, now):
+        """Not held by another reviewer."""
+        return self.filter(Q(review_until=None) | Q(review_until__lte=now) | Q(reviewer=reviewer))
+
+    def to_remind(self, now):
+        """Returned and unanswered for RETURNED_REMIND_DAYS, not reminded since."""
+        before = now - timedelta(days=settings.RETURNED_REMIND_DAYS)
+        return self.filter(state="returned", reminded_at=None, returned_at__lte=before)
+
+    def to_close(self, now):
+        """Returned and unanswered for RETURNED_CLOSE_DAYS."""
+        return self.filter(state="returned", returned_at__lte=now - timedelta(days=settings.RETURNED_CLOSE_DAYS))
