@@ -57,6 +57,7 @@ ADDRESS_CHANGES = Limit(kind="address-changes", waits=((3, DAY),), quiet_below=3
 CODE_TRIES_OF_MAILBOX = Limit(kind="code-tries", waits=((50, DAY),), quiet_below=50, window=DAY)
 # Member data, per user.
 CLAIMS = Limit(kind="claims", waits=((5, HOUR),), quiet_below=5, window=HOUR)
+UPLOADS = Limit(kind="uploads", waits=((20, DAY),), quiet_below=20, window=DAY)
 UPDATE_REQUESTS = Limit(kind="update-requests", waits=((5, DAY),), quiet_below=5, window=DAY)
 
 # Network addresses: (how often, in how many seconds).

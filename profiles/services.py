@@ -4,8 +4,6 @@ Rows are locked in one order: the request, then its member. Whoever decides name
 saw, so that a decision never falls on values that changed meanwhile.
 """
 
-from datetime import datetime
-
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q
@@ -17,56 +15,20 @@ from mumaris.mail.queue import queue_mail
 from profiles import member_fields
 from profiles.models import Member, MemberFile, RequestStep, UpdateRequest
 from profiles.references import new_reference
+from profiles.refusals import (
+    ChangedElsewhere,
+    ChangedMeanwhile,
+    EvidenceMissing,
+    HeldByAnother,
+    IdentityTaken,
+    NoMember,
+    NothingChanged,
+    OwnRequest,
+    StateChanged,
+    WrongMembershipNumber,
+)
 
 State, Step = UpdateRequest.State, RequestStep.Kind
-
-
-class NoMember(Exception):
-    """The account is not tied to a member file yet."""
-
-
-class WrongMembershipNumber(Exception):
-    """The typed number is not the one of this account's member; whether it is another's is not told."""
-
-
-class StateChanged(Exception):
-    """The request is in another state by now: another tab or person was first."""
-
-
-class ChangedElsewhere(Exception):
-    """The request was saved or sent again since it was shown."""
-
-
-class NothingChanged(Exception):
-    """Every wanted value equals the present one."""
-
-
-class EvidenceMissing(Exception):
-    """The request touches who the member is and has no paper that shows it."""
-
-
-class OwnRequest(Exception):
-    """Nobody decides on their own request (ASVS 2.3.5)."""
-
-
-class HeldByAnother(Exception):
-    """Another reviewer holds the request until ``until`` (aware datetime)."""
-
-    def __init__(self, reviewer: User | None, until: datetime):
-        super().__init__(until)
-        self.reviewer, self.until = reviewer, until
-
-
-class ChangedMeanwhile(Exception):
-    """The member's present values of ``fields`` are not those recorded at the submission."""
-
-    def __init__(self, fields: list[str]):
-        super().__init__(fields)
-        self.fields = fields
-
-
-class IdentityTaken(Exception):
-    """Another member has this identity number by now."""
 
 
 # --- The member ---------------------------------------------------------------------------------
@@ -98,7 +60,7 @@ def _make_request(member: Member, user: User) -> UpdateRequest:
 def save_update_request(*, request: UpdateRequest, new_values: dict[str, str]) -> UpdateRequest:
     """Keep what was typed. Of a returned request only the fields that the reviewer named. Raises StateChanged."""
     with transaction.atomic():
-        request = _lock(request)
+        request = lock_request(request)
         if not request.is_editable:
             raise StateChanged
         request.new_values |= {name: value for name, value in new_values.items() if is_field_open(request, name)}
@@ -115,27 +77,13 @@ def is_field_open(request: UpdateRequest, name: str) -> bool:
     return request.is_editable
 
 
-def attach_file(*, request: UpdateRequest, file: MemberFile) -> None:
-    """Attach an uploaded file to a request that its owner may still edit. Raises StateChanged."""
-    with transaction.atomic():
-        request = _lock(request)
-        if not request.is_editable:
-            raise StateChanged
-        file.request = request
-        file.save()
-        if file.kind == MemberFile.Kind.PHOTO and is_field_open(request, "photo"):
-            request.new_values["photo"] = str(file.pk)
-        request.revision += 1
-        request.save(update_fields=["new_values", "revision", "updated_at"])
-
-
 def submit_update_request(*, request: UpdateRequest, revision: int) -> UpdateRequest:
     """Send a request; one that touches at-once fields only is applied on the spot.
 
     Raises StateChanged, ChangedElsewhere, NothingChanged, EvidenceMissing, IdentityTaken or LimitReached.
     """
     with transaction.atomic():
-        request = _lock(request)
+        request = lock_request(request)
         if not request.is_editable:
             raise StateChanged
         if request.revision != revision:
@@ -175,7 +123,7 @@ def _record_submission(request: UpdateRequest, member: Member, fields: list[str]
 def withdraw_update_request(*, request: UpdateRequest) -> UpdateRequest:
     """Take a request back before it is decided on. Raises StateChanged."""
     with transaction.atomic():
-        request = _lock(request)
+        request = lock_request(request)
         if not request.is_open:
             raise StateChanged
         step = None if request.state == State.DRAFT else Step.WITHDRAWN
@@ -253,7 +201,7 @@ def moved_fields(request: UpdateRequest, member: Member) -> list[str]:
 
 
 def _lock_for_decision(request: UpdateRequest, reviewer: User, revision: int) -> UpdateRequest:
-    request = _lock(request)
+    request = lock_request(request)
     if reviewer.pk in {request.requested_by_id, request.member.user_id}:
         raise OwnRequest
     if request.state != State.SUBMITTED:
@@ -296,7 +244,8 @@ def close_returned_requests() -> int:
 # --- Steps --------------------------------------------------------------------------------------
 
 
-def _lock(request: UpdateRequest) -> UpdateRequest:
+def lock_request(request: UpdateRequest) -> UpdateRequest:
+    """Return the request as it is now, locked until the commit. Call inside a transaction."""
     return UpdateRequest.objects.select_for_update(of=("self",)).select_related("member").get(pk=request.pk)
 
 

@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
                 ('identity_kind', models.CharField(choices=[('national_id', 'National ID'), ('iqama', 'Iqama'), ('passport', 'Passport')], max_length=11, verbose_name='identity kind')),
                 ('identity_number', models.CharField(max_length=20, verbose_name='identity number')),
                 ('birth_date', models.DateField(verbose_name='birth date')),
-                ('birth_typed', models.CharField(blank=True, max_length=30, verbose_name='birth date as typed')),
+                ('birth_typed', models.CharField(blank=True, max_length=60, verbose_name='birth date as typed')),
                 ('birth_calendar', models.CharField(choices=[('gregorian', 'Gregorian'), ('hijri', 'Hijri')], default='gregorian', max_length=9, verbose_name='calendar')),
                 ('gender', models.CharField(blank=True, choices=[('female', 'Female'), ('male', 'Male')], max_length=6, verbose_name='gender')),
                 ('nationality', django_countries.fields.CountryField(blank=True, max_length=2, verbose_name='nationality')),

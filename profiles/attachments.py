@@ -1,0 +1,52 @@
+"""Files of an update request: attach one, remove one."""
+
+from django.db import transaction
+
+from profiles.files import CleanFile, delete_file, store_file
+from profiles.models import MemberFile, UpdateRequest
+from profiles.refusals import StateChanged
+from profiles.services import is_field_open, lock_request
+
+
+def attach_file(*, request: UpdateRequest, clean: CleanFile, kind: str) -> MemberFile:
+    """Store a cleaned upload with a request that its owner may still edit. Raises StateChanged."""
+    # The bytes first: no transaction is open while the file store answers.
+    key = store_file(clean)
+    try:
+        with transaction.atomic():
+            return _attach(lock_request(request), clean, kind, key)
+    except StateChanged:
+        delete_file(key)
+        raise
+
+
+def _attach(request: UpdateRequest, clean: CleanFile, kind: str, key: str) -> MemberFile:
+    if not request.is_editable:
+        raise StateChanged
+    file = MemberFile.objects.create(
+        kind=kind,
+        owner_id=request.requested_by_id,
+        request=request,
+        key=key,
+        content_type=clean.content_type,
+        size=len(clean.content),
+        digest=clean.digest,
+    )
+    if kind == MemberFile.Kind.PHOTO and is_field_open(request, "photo"):
+        request.new_values["photo"] = str(file.pk)
+    request.revision += 1
+    request.save(update_fields=["new_values", "revision", "updated_at"])
+    return file
+
+
+def remove_file(*, file: MemberFile) -> None:
+    """Delete an owner's file, unless a reviewer needs it or it is the member's photo. Raises StateChanged."""
+    with transaction.atomic():
+        request = lock_request(file.request)
+        if request.state == UpdateRequest.State.SUBMITTED or request.member.photo_id == file.pk:
+            raise StateChanged
+        if request.is_editable and request.new_values.get("photo") == str(file.pk):
+            del request.new_values["photo"]
+            request.save(update_fields=["new_values", "updated_at"])
+        file.delete()
+        transaction.on_commit(lambda: delete_file(file.key))
