@@ -24,7 +24,7 @@ env = Env()
 
 DEBUG = env.bool("DEBUG", False)
 VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var")))
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+(VAR_DIR / "files" if DEBUG else VAR_DIR).mkdir(parents=True, exist_ok=True)
 
 SECRET_KEY = secret_or_local(env, "SECRET_KEY", DEBUG)
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", [])
@@ -147,10 +147,8 @@ CACHES = {
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-# Evidence and photos. Not a setting of Django's own list: the value may hold a key, and error pages show settings.
+# Kept under no name of a setting: it may hold a key, and error pages show settings.
 _files_url = env.str("FILES_URL", f"file://{VAR_DIR.resolve() / 'files'}") if DEBUG else env.str("FILES_URL")
-if DEBUG:
-    (VAR_DIR / "files").mkdir(mode=0o700, exist_ok=True)
 STORAGES = {
     "default": {"BACKEND": "mumaris.stores.NoStore"},
     "files": describe_store("FILES_URL", _files_url),
