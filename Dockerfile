@@ -11,7 +11,8 @@ FROM python:3.11-slim
 ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 VAR_DIR=/srv/var \
     MALLOC_ARENA_MAX=2 GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 RUN useradd --system --uid 10001 --home-dir /srv --shell /usr/sbin/nologin mumaris \
-    && install --directory --owner mumaris /srv/var
+    && install --directory --owner mumaris /srv/var \
+    && install --directory --owner mumaris --mode 700 /srv/files
 WORKDIR /srv
 COPY --from=build /opt/venv /opt/venv
 COPY manage.py ./
@@ -24,7 +25,7 @@ COPY locale locale
 # The settings want every value even here; these name nothing that exists and stay in this line.
 RUN export SECRET_KEY=for-the-build-only-for-the-build-only CODE_KEY=for-the-build-only-for-the-build-only \
         DATA_KEY=for-the-build-only-for-the-build-only BASE_URL=https://build.invalid \
-        DATABASE_URL=postgresql://build.invalid/none REDIS_URL=redis://build.invalid \
+        DATABASE_URL=postgresql://build.invalid/none REDIS_URL=redis://build.invalid FILES_URL=file:///srv/files \
         EMAIL_URL=smtp://build.invalid DEFAULT_FROM_EMAIL=none@build.invalid \
     && python manage.py compile_catalogues \
     && python manage.py collectstatic --noinput --verbosity 0

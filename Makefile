@@ -43,7 +43,7 @@ make_key = $(shell $(PYTHON) -c "import secrets; print(secrets.token_hex(32))")
 PRODUCTION = DEBUG=0 BASE_URL=https://portal.example TRUSTED_PROXY_COUNT=1 \
 	SECRET_KEY=$(make_key) CODE_KEY=$(make_key) DATA_KEY=$(make_key) \
 	DATABASE_URL=postgresql://mumaris@postgres/mumaris REDIS_URL=redis://valkey:6379/0 \
-	EMAIL_URL=smtp://mail.example:25 DEFAULT_FROM_EMAIL=no-reply@portal.example
+	FILES_URL=file:///srv/files EMAIL_URL=smtp://mail.example:25 DEFAULT_FROM_EMAIL=no-reply@portal.example
 
 check: .venv/.dev-stamp ## linters, formatting, templates, migrations, deployment checks, the compose file
 	$(VENV)/ruff check .

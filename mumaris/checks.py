@@ -4,6 +4,8 @@
 mumaris/wsgi.py and mumaris/celery.py call ``stop_unsafe_start``.
 """
 
+from pathlib import Path
+
 from django.conf import settings
 from django.core.checks import Error, register, run_checks
 
@@ -101,6 +103,18 @@ def check_hosts(app_configs, **kwargs):
         9,
         "*" in settings.ALLOWED_HOSTS,
         "ALLOWED_HOSTS must list the hosts by name: * accepts any Host header.",
+    )
+
+
+@register(TAG, deploy=True)
+def check_files(app_configs, **kwargs):
+    """What lies in a folder of static files is served to everybody who guesses its name."""
+    folder = settings.STORAGES["files"]["OPTIONS"].get("location")
+    served = [Path(settings.STATIC_ROOT), *map(Path, settings.STATICFILES_DIRS)]
+    return _refuse(
+        12,
+        bool(folder) and any(Path(folder).resolve().is_relative_to(static.resolve()) for static in served),
+        "FILES_URL must name a folder outside the static files: what lies there is public.",
     )
 
 

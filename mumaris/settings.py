@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from mumaris.environment import secret_or_local
+from mumaris.stores import describe_store
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
@@ -23,7 +24,7 @@ env = Env()
 
 DEBUG = env.bool("DEBUG", False)
 VAR_DIR = Path(env.str("VAR_DIR", str(BASE_DIR / "var")))
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+(VAR_DIR / "files" if DEBUG else VAR_DIR).mkdir(parents=True, exist_ok=True)
 
 SECRET_KEY = secret_or_local(env, "SECRET_KEY", DEBUG)
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", [])
@@ -148,8 +149,11 @@ CACHES = {
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# Kept under no name of a setting: it may hold a key, and error pages show settings.
+_files_url = env.str("FILES_URL", f"file://{VAR_DIR.resolve() / 'files'}") if DEBUG else env.str("FILES_URL")
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {"BACKEND": "mumaris.stores.NoStore"},
+    "files": describe_store("FILES_URL", _files_url),
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
@@ -161,6 +165,9 @@ WHITENOISE_MAX_AGE = 0 if DEBUG else 60
 # Every field of every form fits in this many bytes; more is answered by the 400 page.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
+# Files are counted by the handler: in memory, of people who are signed in, and never more than it names.
+FILE_UPLOAD_HANDLERS = ["mumaris.uploads.BoundedUpload"]
+DATA_UPLOAD_MAX_NUMBER_FILES = 3
 
 # --- Languages and time -----------------------------------------------------------------------
 

@@ -220,6 +220,7 @@ def _start_servers():
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("ended by SIGTERM", returncode=143))
     folder = Path(tempfile.mkdtemp(prefix="mumaris-tests-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "files").mkdir(mode=0o700)
     if "DATABASE_URL" not in os.environ:
         postgres = start_postgres(folder / "postgres")
         atexit.register(postgres.stop)
@@ -236,6 +237,7 @@ def _start_servers():
         "DEFAULT_FROM_EMAIL": "Mumaris Plus <no-reply@mumaris.test>",
         "TRUSTED_PROXY_COUNT": "0",
         "VAR_DIR": str(folder / "var"),
+        "FILES_URL": f"file://{folder / 'files'}",
     }.items():
         os.environ.setdefault(name, value)
 

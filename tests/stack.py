@@ -59,6 +59,7 @@ class Stack:
         self.mail_folder, self.logs = self.folder / "mails", self.folder / "logs"
         self.mail_folder.mkdir()
         self.logs.mkdir()
+        (self.folder / "files").mkdir(mode=0o700)
         self.postgres = start_postgres(shared / "cluster", durable=True)
         self._closing.callback(self.postgres.stop)
         self.valkey = start_valkey()
@@ -85,6 +86,7 @@ class Stack:
             **make_keys(),
             "DEBUG": "0",
             "VAR_DIR": str(self.folder / "var"),
+            "FILES_URL": f"file://{self.folder / 'files'}",
             "BASE_URL": self.base_url,
             "ALLOWED_HOSTS": "localhost",
             "DATABASE_URL": self.postgres.url,

@@ -87,6 +87,16 @@ def test_commands_exist(name):
             pytest.fail(f"nobody knows whether {program} is in the image")
 
 
+def test_files_lie_in_one_volume_of_all_that_touch_them():
+    """Web keeps and shows them, the worker deletes them, beat may do both; nobody else sees them."""
+    holding = {name for name, service in SERVICES.items() if "files:/srv/files" in service.get("volumes", [])}
+
+    assert holding == {"web", "worker", "beat"}
+    assert COMPOSE["x-app"]["environment"]["FILES_URL"] == "${FILES_URL:-file:///srv/files}"
+    # A volume takes the owner of the folder in the image.
+    assert any("--owner mumaris --mode 700 /srv/files" in line for line in DOCKERFILE)
+
+
 def test_variables_are_documented():
     variables = set(re.findall(r"\$\{([A-Z_]+)", TEXT))
 

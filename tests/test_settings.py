@@ -21,6 +21,7 @@ PRODUCTION = {
     "BASE_URL": "https://portal.example",
     "DATABASE_URL": "postgresql://nobody@db.invalid/none",
     "REDIS_URL": "redis://cache.invalid:6379/0",
+    "FILES_URL": "file:///srv/files",
     "EMAIL_URL": "smtp://mail.invalid:25",
     "DEFAULT_FROM_EMAIL": "no-reply@portal.example",
     "TRUSTED_PROXY_COUNT": "1",
@@ -131,6 +132,17 @@ def test_missing_setting_is_named(read_settings, name):
         ("TRUSTED_PROXY_COUNT", "many"),
         ("VISUAL_CODE", "sometimes"),
         ("DEBUG", "perhaps"),
+        ("FILES_URL", ""),
+        ("FILES_URL", "/srv/files"),
+        ("FILES_URL", "file://srv/files"),
+        ("FILES_URL", "file:///"),
+        ("FILES_URL", "https://bucket.example/short-and-secret"),
+        ("FILES_URL", "s3://s3.example/bucket"),
+        ("FILES_URL", "s3://key:short-and-secret@s3.example"),
+        ("FILES_URL", "s3://key:short-and-secret@s3.example:many/bucket"),
+        ("FILES_URL", "s3://key:short-and-secret@s3.example/bucket/folder"),
+        ("FILES_URL", "s3://key:short-and-secret@s3.example/bucket?tls=perhaps"),
+        ("FILES_URL", "s3://key:short-and-secret@s3.example/bucket?public=1"),
     ],
 )
 def test_wrong_setting_is_named(read_settings, name, value):
@@ -138,6 +150,28 @@ def test_wrong_setting_is_named(read_settings, name, value):
         read_settings(**{name: value})
 
     assert "short-and-secret" not in str(refusal.value)
+
+
+def test_bucket_is_read_from_its_address(read_settings):
+    settings = read_settings(FILES_URL="s3://KEY:a%2Fb%40c@s3.example:9000/evidence?region=me-south-1&tls=0")
+
+    assert settings.STORAGES["files"] == {
+        "BACKEND": "mumaris.bucket.PrivateBucket",
+        "OPTIONS": {
+            "access_key": "KEY",
+            "secret_key": "a/b@c",
+            "endpoint_url": "http://s3.example:9000",
+            "region_name": "me-south-1",
+            "bucket_name": "evidence",
+        },
+    }
+    assert "a%2Fb%40c" not in str(vars(settings).get("FILES_URL"))
+
+
+def test_bucket_is_asked_over_tls_by_itself(read_settings):
+    options = read_settings(FILES_URL="s3://KEY:secret@s3.example/evidence").STORAGES["files"]["OPTIONS"]
+
+    assert options["endpoint_url"] == "https://s3.example"
 
 
 @pytest.mark.parametrize("changes", [{}, {"BASE_URL": "http://localhost:8000", "TRUSTED_PROXY_COUNT": None}])
@@ -158,6 +192,9 @@ def test_safe_production_is_accepted(refuse, changes):
         ({"VISUAL_CODE": "never"}, "VISUAL_CODE"),
         ({"TRUSTED_PROXY_COUNT": None}, "TRUSTED_PROXY_COUNT"),
         ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
+        ({"FILES_URL": f"file://{ROOT}/static/files"}, "FILES_URL"),
+        ({"FILES_URL": f"file://{ROOT}/locale/../static"}, "FILES_URL"),
+        ({"FILES_URL": f"file://{ROOT}/var/static/files"}, "FILES_URL"),
         ({"BASE_URL": "http://portal.example"}, "BASE_URL"),
         ({"BASE_URL": ""}, "BASE_URL"),
         ({"SECRET_KEY_FALLBACKS": PRODUCTION["SECRET_KEY"]}, "SECRET_KEY_FALLBACKS"),
