@@ -316,6 +316,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_BEAT_SCHEDULE = {
     "purge": {"task": "accounts.tasks.purge", "schedule": timedelta(hours=1)},
+    "tend": {"task": "profiles.tasks.tend", "schedule": timedelta(minutes=10)},
 }
 
 # --- Words of the Commission ------------------------------------------------------------------

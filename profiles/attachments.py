@@ -1,7 +1,9 @@
 """Files of an update request: attach one, remove one."""
 
 from django.db import transaction
+from django.utils import timezone
 
+from mumaris.stores import StoreAway
 from profiles.files import CleanFile, delete_file, store_file
 from profiles.models import MemberFile, UpdateRequest
 from profiles.refusals import StateChanged
@@ -45,8 +47,25 @@ def remove_file(*, file: MemberFile) -> None:
         request = lock_request(file.request)
         if request.state == UpdateRequest.State.SUBMITTED or request.member.photo_id == file.pk:
             raise StateChanged
-        if request.is_editable and request.new_values.get("photo") == str(file.pk):
+        if request.new_values.get("photo") == str(file.pk) and request.is_editable:
             del request.new_values["photo"]
             request.save(update_fields=["new_values", "updated_at"])
-        file.delete()
-        transaction.on_commit(lambda: delete_file(file.key))
+        file.delete_after = timezone.now()
+        file.save(update_fields=["delete_after"])
+    purge_file(file)
+
+
+def purge_file(file: MemberFile) -> bool:
+    """Delete the bytes and then the row; False when the file store is away: the hourly purge tries again."""
+    try:
+        delete_file(file.key)
+    except StoreAway:
+        return False
+    file.delete()
+    return True
+
+
+def purge_files() -> int:
+    """Delete the files whose time is over; safe to run twice at once."""
+    due = MemberFile.objects.filter(delete_after__lte=timezone.now()).order_by("delete_after")
+    return sum(purge_file(file) for file in due.iterator())

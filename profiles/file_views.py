@@ -15,14 +15,15 @@ from profiles.refusals import StateChanged
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def member_file(request, file_id):
-    file = get_object_or_404(MemberFile.objects.select_related("request__member"), pk=file_id)
+    kept = MemberFile.objects.kept().select_related("request__member")
+    file = get_object_or_404(kept, pk=file_id)
     if file.owner_id == request.user.pk:
-        return remove(request, file) if request.method == "POST" else serve_file(request, file)
+        return remove(request, file) if request.method == "POST" else serve_file(request, file.key, kind=file.kind)
     is_reviewer = request.user.is_staff and request.user.has_perm("profiles.review_updaterequest")
     if request.method == "POST" or not is_reviewer:
         raise Http404
     record_view(file.request.member, request.user, "file")
-    return serve_file(request, file)
+    return serve_file(request, file.key, kind=file.kind)
 
 
 def remove(request, file: MemberFile):

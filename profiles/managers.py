@@ -5,6 +5,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 
 class MemberQuerySet(models.QuerySet):
@@ -49,3 +50,9 @@ class UpdateRequestQuerySet(models.QuerySet):
     def to_close(self, now):
         """Returned and unanswered for RETURNED_CLOSE_DAYS."""
         return self.filter(state="returned", returned_at__lte=now - timedelta(days=settings.RETURNED_CLOSE_DAYS))
+
+
+class MemberFileQuerySet(models.QuerySet):
+    def kept(self):
+        """Files that nobody has deleted and whose time is not over."""
+        return self.filter(Q(delete_after=None) | Q(delete_after__gt=timezone.now()))

@@ -104,7 +104,7 @@ def submit_update_request(*, request: UpdateRequest, revision: int) -> UpdateReq
 def _check_complete(request: UpdateRequest, fields: list[str]) -> None:
     if not fields:
         raise NothingChanged
-    has_paper = request.files.filter(kind=MemberFile.Kind.EVIDENCE).exists
+    has_paper = request.files.kept().filter(kind=MemberFile.Kind.EVIDENCE).exists
     if member_fields.needs_evidence(fields) and not has_paper():
         raise EvidenceMissing
 

@@ -12,6 +12,7 @@ from accounts import limits
 from accounts.freshness import fresh_required
 from mumaris.text import format_moment
 from profiles import attachments, member_fields, services
+from profiles.files import MESSAGES, CleanFile, RefusedFile, photo_hints
 from profiles.forms import MembershipNumberForm, UpdateForm
 from profiles.models import Claim, Member, MemberFile, UpdateRequest
 from profiles.rows import list_changes, list_sections
@@ -86,10 +87,10 @@ def edit(request, reference: str):
     if request.method != "POST":
         return show_edit_page(request, found, UpdateForm(request=found))
     form = UpdateForm(request.POST, request.FILES, request=found)
-    is_valid = form.is_valid()
+    form.is_valid()
     try:
         keep_uploads(request, found, form)
-        if not is_valid:
+        if not form.is_valid():
             return show_edit_page(request, found, form)
         services.save_update_request(request=found, new_values=form.new_values())
     except services.StateChanged:
@@ -105,11 +106,22 @@ def keep_uploads(request, found: UpdateRequest, form: UpdateForm) -> None:
         if not limits.allows(limits.UPLOADS, request.user.pk):
             form.add_error(kind, _("You have sent too many files today. Try again tomorrow."))
             return
-        attachments.attach_file(request=found, clean=clean, kind=kind)
+        try:
+            attachments.attach_file(request=found, clean=clean, kind=kind)
+        except RefusedFile as refused:
+            form.add_error(kind, refused.sentence)
+        else:
+            warn_of_hints(request, kind, clean)
+
+
+def warn_of_hints(request, kind: str, clean: CleanFile) -> None:
+    """Say what a reviewer may not like about a photo, before it is sent."""
+    for code in photo_hints(clean) if kind == Kind.PHOTO else ():
+        messages.warning(request, MESSAGES[code])
 
 
 def show_edit_page(request, found: UpdateRequest, form: UpdateForm):
-    files = list(found.files.order_by("uploaded_at"))
+    files = list(found.files.kept().order_by("uploaded_at"))
     context = {
         "form": form,
         "sections": form.sections(),
@@ -176,7 +188,7 @@ def show_check_page(request, found: UpdateRequest):
     context = {
         "update_request": found,
         "sections": list_sections(found.member, found.new_values),
-        "evidence": found.files.filter(kind=Kind.EVIDENCE).order_by("uploaded_at"),
+        "evidence": found.files.kept().filter(kind=Kind.EVIDENCE).order_by("uploaded_at"),
         "changed": say_changed(len(changed)),
         "is_at_once": bool(changed) and all(map(member_fields.is_at_once, changed)),
     }
@@ -208,7 +220,7 @@ def show_request(request, reference: str):
         "update_request": found,
         "changes": list_changes(found),
         "steps": found.steps.all(),
-        "files": found.files.order_by("uploaded_at"),
+        "files": found.files.kept().order_by("uploaded_at"),
         "remarks": [(member_fields.label_of(field), remark) for field, remark in found.remarks.items()],
         "close_days": settings.RETURNED_CLOSE_DAYS,
     }

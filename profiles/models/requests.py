@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from profiles.managers import UpdateRequestQuerySet
+from profiles.managers import MemberFileQuerySet, UpdateRequestQuerySet
 from profiles.models.registry import Member
 
 # "UPD-XXXX-XXXX" (profiles/references.py).
@@ -159,6 +159,8 @@ class MemberFile(models.Model):
     uploaded_at = models.DateTimeField(_("uploaded at"), auto_now_add=True)
     # 90 days after the decision; empty while it is needed.
     delete_after = models.DateTimeField(null=True, db_index=True)
+
+    objects = MemberFileQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("file")
