@@ -143,6 +143,9 @@ def test_missing_setting_is_named(read_settings, name):
         ("FILES_URL", "s3://key:short-and-secret@s3.example/bucket/folder"),
         ("FILES_URL", "s3://key:short-and-secret@s3.example/bucket?tls=perhaps"),
         ("FILES_URL", "s3://key:short-and-secret@s3.example/bucket?public=1"),
+        ("MEMBERSHIP_NUMBER_PATTERN", "[0-9"),
+        ("MEMBERSHIP_NUMBER_PATTERN", ""),
+        ("MEMBERSHIP_NUMBER_PATTERN", "[0-9]*"),
     ],
 )
 def test_wrong_setting_is_named(read_settings, name, value):
@@ -172,6 +175,11 @@ def test_bucket_is_asked_over_tls_by_itself(read_settings):
     options = read_settings(FILES_URL="s3://KEY:secret@s3.example/evidence").STORAGES["files"]["OPTIONS"]
 
     assert options["endpoint_url"] == "https://s3.example"
+
+
+def test_membership_numbers_have_a_pattern_of_their_own(read_settings):
+    assert read_settings().MEMBERSHIP_NUMBER_PATTERN == "[0-9]{6,10}"
+    assert read_settings(MEMBERSHIP_NUMBER_PATTERN="[A-Z][0-9]{7}").MEMBERSHIP_NUMBER_PATTERN == "[A-Z][0-9]{7}"
 
 
 @pytest.mark.parametrize("changes", [{}, {"BASE_URL": "http://localhost:8000", "TRUSTED_PROXY_COUNT": None}])
