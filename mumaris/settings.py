@@ -208,7 +208,6 @@ ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 
 # The visual code on sign-in: "always", "after_failures" or "never".
 VISUAL_CODE = env.str("VISUAL_CODE", "always", validate=validate.OneOf(["always", "after_failures", "never"]))
-MEMBERSHIP_NUMBER_PATTERN = env.str("MEMBERSHIP_NUMBER_PATTERN", "[0-9]{6,10}", validate=refuse_bad_pattern)
 
 CODE_LIFETIME = timedelta(minutes=10)
 RESET_LINK_LIFETIME = timedelta(minutes=60)
@@ -216,6 +215,8 @@ PENDING_REGISTRATION_LIFETIME = timedelta(hours=72)
 
 # --- Member data ------------------------------------------------------------------------------
 
+# A regular expression that a whole membership number matches.
+MEMBERSHIP_NUMBER_PATTERN = env.str("MEMBERSHIP_NUMBER_PATTERN", "[0-9]{6,10}", validate=refuse_bad_pattern)
 # What a member changes at once, without review.
 AT_ONCE_FIELDS = env.list("AT_ONCE_FIELDS", ["mobile", "city", "address"])
 # The registry address may object to a claim for so long; a reviewer may decide earlier.

@@ -53,7 +53,8 @@ def claim_member(*, user: User, membership_number: str, identity_number: str, bi
             )
             queue_mail("claim_received", user.email, claim=claim.pk)
             if member.registry_email:
-                queue_mail("claim_warning", member.registry_email, claim=claim.pk)
+                # Whoever reads it has chosen no language yet: not the claimant's.
+                queue_mail("claim_warning", member.registry_email, language="ar", claim=claim.pk)
     except IntegrityError:
         # A second tap: the first has made it.
         return Claim.objects.waiting().get(user=user)

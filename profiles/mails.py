@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.mails import greet, language_of, page_url, requested_at
 from mumaris.mail.kinds import Kind, Letter, register
@@ -77,9 +78,12 @@ def write_returned(row: Outbox) -> Letter | None:
 
 
 def say_when_closed() -> str:
-    return _("A request that is not sent again within %(days)d days is closed.") % {
-        "days": settings.RETURNED_CLOSE_DAYS
-    }
+    days = settings.RETURNED_CLOSE_DAYS
+    return ngettext(
+        "A request that is not sent again within %(days)s day is closed.",
+        "A request that is not sent again within %(days)s days is closed.",
+        days,
+    ) % {"days": days}
 
 
 def write_rejected(row: Outbox) -> Letter:
