@@ -61,7 +61,7 @@ class NameField(forms.CharField):
 
     def validate(self, value):
         super().validate(value)
-        if fault := text.name_fault(value):
+        if value and (fault := text.name_fault(value)):
             raise ValidationError(NAME_FAULTS[fault], code=fault)
 
 
