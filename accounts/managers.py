@@ -35,3 +35,23 @@ class PendingRegistrationQuerySet(models.QuerySet):
     def of_visitor(self, visitor: str):
         """The newest registration of a visitor is the one that counts."""
         return self.alive().filter(visitor=visitor).order_by("-updated_at").first()
+
+
+class EmailChangeQuerySet(models.QuerySet):
+    def unfinished(self):
+        return self.filter(completed_at=None, cancelled_at=None)
+
+    def open(self):
+        """Those whose code can still be typed."""
+        return self.unfinished().filter(requested_at__gt=timezone.now() - settings.EMAIL_CHANGE_LIFETIME)
+
+    def forgotten(self, now):
+        return self.unfinished().filter(requested_at__lte=now - settings.EMAIL_CHANGE_LIFETIME)
+
+    def over(self, now):
+        return self.filter(undo_until__lte=now)
+
+    def reserving(self, address: str):
+        """Completed changes that keep their former address until nobody can bring it back any more."""
+        kept = self.filter(old_address=address, completed_at__isnull=False, undone_at=None)
+        return kept.filter(undo_until__gt=timezone.now())
