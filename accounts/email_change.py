@@ -13,13 +13,13 @@ import hmac
 import logging
 
 from allauth.account.models import EmailAddress
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.http import base36_to_int, int_to_base36
 
 from accounts import challenges, limits
 from accounts.challenges import NoLiveCode, Purpose, WrongCode
+from accounts.managers import UNDO_LIFETIME
 from accounts.models import Challenge, EmailChange, PendingRegistration, User
 from accounts.password_reset import LinkSpent, mail_link
 from mumaris.keys import current_code_key_id, is_known_key, mac
@@ -83,7 +83,7 @@ def _record_wish(user: User, address: str) -> EmailChange:
         "old_address": user.email,
         "new_address": address,
         "requested_at": now,
-        "undo_until": now + settings.UNDO_LINK_LIFETIME,
+        "undo_until": now + UNDO_LIFETIME,
     }
     change, _made = EmailChange.objects.unfinished().update_or_create(
         user=user, defaults=asked, create_defaults=asked | {"undo_key_id": current_code_key_id()}
@@ -147,7 +147,7 @@ def _complete(change: EmailChange) -> User:
     user = User.objects.select_for_update().get(pk=change.user_id)
     now = timezone.now()
     claimed = EmailChange.objects.open().filter(pk=change.pk, old_address=user.email, new_address=change.new_address)
-    if not claimed.update(completed_at=now, undo_until=now + settings.UNDO_LINK_LIFETIME):
+    if not claimed.update(completed_at=now, undo_until=now + UNDO_LIFETIME):
         raise NoLiveCode
     _move_account(user, change.new_address)
     # Asked after the address is written: the change that frees it has committed by then, if there is one.

@@ -1,11 +1,18 @@
 """Querysets and managers of accounts: the questions that other rooms may ask of its tables."""
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.contrib.auth.base_user import BaseUserManager
 from django.db import models, transaction
 from django.utils import timezone
 
 from mumaris.text import sign_in_name
+
+# How long the code of a change of address can be asked for and typed.
+EMAIL_CHANGE_LIFETIME = timedelta(hours=24)
+# How long the former address can undo a change, and is kept for its account.
+UNDO_LIFETIME = timedelta(days=10)
 
 
 class UserManager(BaseUserManager):
@@ -43,10 +50,10 @@ class EmailChangeQuerySet(models.QuerySet):
 
     def open(self):
         """Those whose code can still be typed."""
-        return self.unfinished().filter(requested_at__gt=timezone.now() - settings.EMAIL_CHANGE_LIFETIME)
+        return self.unfinished().filter(requested_at__gt=timezone.now() - EMAIL_CHANGE_LIFETIME)
 
     def forgotten(self, now):
-        return self.unfinished().filter(requested_at__lte=now - settings.EMAIL_CHANGE_LIFETIME)
+        return self.unfinished().filter(requested_at__lte=now - EMAIL_CHANGE_LIFETIME)
 
     def over(self, now):
         return self.filter(undo_until__lte=now)

@@ -204,9 +204,6 @@ VISUAL_CODE = env.str("VISUAL_CODE", "always", validate=validate.OneOf(["always"
 CODE_LIFETIME = timedelta(minutes=10)
 RESET_LINK_LIFETIME = timedelta(minutes=60)
 PENDING_REGISTRATION_LIFETIME = timedelta(hours=72)
-EMAIL_CHANGE_LIFETIME = timedelta(hours=24)
-# How long the former address can undo a change, and is kept for its account.
-UNDO_LINK_LIFETIME = timedelta(days=10)
 
 # --- Sessions and cookies ---------------------------------------------------------------------
 
