@@ -42,7 +42,7 @@ def begin(request, form) -> bool:
         text = _("You have asked for too many changes of your email address. You can ask again at %(moment)s.")
         form.add_error("email", text % {"moment": format_moment(reached.until)})
         return False
-    messages.success(request, _("We are sending a verification code to your new address."))
+    # Without a message: two taps on «confirm» must not both write to a session that one of them renews.
     return True
 
 

@@ -104,7 +104,8 @@ def test_late_post_to_a_page_of_allauth_is_not_kept_either(here, settings):
 @pytest.mark.parametrize(
     "elsewhere",
     ["https://evil.example/", "//evil.example/", "http:evil.example", "///evil.example", "/\\evil.example",
-     "\\\\evil.example", "javascript:alert(1)", "http://localhost:8001/", " https://evil.example", "%2F%2Fevil.example"],
+     "\\\\evil.example", "javascript:alert(1)", "http://localhost:8001/", " https://evil.example",
+     "%2F%2Fevil.example"],
 )  # fmt: skip
 def test_next_leads_nowhere_else(here, elsewhere):
     answer = here.post(url(FRESH), {"password": PASSWORD, "next": elsewhere})
