@@ -8,12 +8,11 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
 from environs import Env, validate
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from mumaris.connections import REDIS_TIMEOUT, database_options, describe_cache
+from mumaris.content_policy import content_security_policy
 from mumaris.environment import refuse_bad_pattern, secret_or_local
 from mumaris.stores import describe_store
 
@@ -113,39 +112,13 @@ DATABASES = {
     else env.dj_db_url("DATABASE_URL")
 }
 DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
-if "sqlite" in DATABASES["default"]["ENGINE"]:
-    DATABASES["default"]["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-    }
-else:
-    # A page waits 3 s for a connection, and none of its statements runs longer than this (0: a migration).
-    _statement_timeout = env.int("STATEMENT_TIMEOUT_MS", 15_000)
-    DATABASES["default"]["OPTIONS"] = {
-        "connect_timeout": 3,
-        "options": f"-c statement_timeout={_statement_timeout}",
-    }
+DATABASES["default"]["OPTIONS"] = database_options(
+    DATABASES["default"]["ENGINE"], env.int("STATEMENT_TIMEOUT_MS", 15_000)
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", "") if DEBUG else env.str("REDIS_URL")
-# No page waits longer than this for a cache or broker that stalls (seconds).
-REDIS_TIMEOUT = 0.5
-CACHES = {
-    "default": {
-        "BACKEND": "mumaris.cache.ForgivingRedisCache",
-        "LOCATION": REDIS_URL,
-        "OPTIONS": {
-            "socket_timeout": REDIS_TIMEOUT,
-            "socket_connect_timeout": REDIS_TIMEOUT,
-            # redis-py tries three times more, with pauses: the breaker in mumaris/cache.py is kinder to pages.
-            "retry": Retry(NoBackoff(), 0),
-            "serializer": "mumaris.cache.JsonSerializer",
-        },
-    }
-    if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-}
+CACHES = {"default": describe_cache(REDIS_URL)}
 
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
@@ -266,23 +239,7 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 # Not "no-referrer": it makes browsers send "Origin: null", and the CSRF check refuses every form.
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-_GOOGLE = ["https://www.google.com/recaptcha/", "https://www.gstatic.com/recaptcha/"] if RECAPTCHA_ON else []
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [NONE],
-        "script-src": [SELF, *([NONCE, *_GOOGLE] if _GOOGLE else [])],
-        "style-src": [SELF],
-        "img-src": [SELF],
-        "font-src": [SELF],
-        "media-src": [SELF],
-        "connect-src": [SELF],
-        "frame-src": [*_GOOGLE, "https://recaptcha.google.com/recaptcha/"] if _GOOGLE else [NONE],
-        "form-action": [SELF],
-        "base-uri": [NONE],
-        "object-src": [NONE],
-        "frame-ancestors": [NONE],
-    }
-}
+CONTENT_SECURITY_POLICY = content_security_policy(recaptcha_on=RECAPTCHA_ON)
 
 # --- Mail -------------------------------------------------------------------------------------
 
@@ -340,5 +297,9 @@ LOGGING = {
     "filters": {"hide_links": {"()": "mumaris.logs.HideLinks"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["hide_links"]}},
     "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {"django": {"handlers": [], "propagate": True}, "django.server": {"handlers": [], "propagate": True}},
+    "loggers": {
+        "pikepdf": {"level": "WARNING"},
+        "django": {"handlers": [], "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+    },
 }

@@ -68,7 +68,7 @@ def test_claim_waits_and_ties_the_file(here, member, file, smtp):
     member.refresh_from_db()
     assert file.user == member
     assert member.birth_date == file.birth_date
-    assert set(member.sign_in_names.values_list("value", flat=True)) == {file.membership_number}
+    assert set(member.sign_in_names.values_list("value", flat=True)) == {member.email, file.membership_number}
     deliver()
     assert [subject_of(mail) for mail in mails_to(smtp, member.email)] == [
         "We received your request to link your member file",
@@ -121,10 +121,8 @@ def test_every_failure_reads_the_same(here, file, other_member):
         answer = here.post(url("claim", language="en"), fields)
         page = answer.content.decode()
         assert "The file could not be linked with these details." in page
-        for value in fields.values():
-            page = page.replace(value, "")
-        page = re.sub(r'name="csrfmiddlewaretoken" value="[^"]*"|<p[^>]*_words".*?</p>', "", page, flags=re.DOTALL)
-        pages.add((answer.status_code, re.sub(r"[0-9]+", "", page)))
+        page = re.sub(r'value="[^"]*"|<p[^>]*_words".*?</p>', "", page, flags=re.DOTALL)
+        pages.add((answer.status_code, page))
     assert len(pages) == 1
     assert not Claim.objects.exists()
     assert not Outbox.objects.exists()
@@ -189,7 +187,7 @@ def test_account_used_during_the_wait_keeps_its_file(here, member, file, smtp):
     assert "could not be linked" in subject_of(mails_to(smtp, member.email)[-1])
 
 
-def test_two_claims_on_one_file_wait_for_a_reviewer(here, member, other_member, file, reviewer, smtp):
+def test_two_claims_on_one_file_wait_for_a_reviewer(here, member, other_member, file, reviewer, smtp):  # noqa: PLR0917
     post_claim(here, file)
     other = Client()
     other.force_login(other_member)

@@ -5,6 +5,6 @@ from profiles.models.registry import LINE_LENGTH, Member, Rank, RecordView, Spec
 from profiles.models.requests import REFERENCE_LENGTH, MemberFile, RequestStep, UpdateRequest
 
 __all__ = [
-    "LINE_LENGTH", "REFERENCE_LENGTH", "Claim", "Member", "MemberFile", "Rank", "RecordView", "RequestStep", "Specialty",
-    "UpdateRequest",
+    "LINE_LENGTH", "REFERENCE_LENGTH", "Claim", "Member", "MemberFile", "Rank", "RecordView", "RequestStep",
+    "Specialty", "UpdateRequest",
 ]  # fmt: skip

@@ -1,0 +1,36 @@
+"""How the site talks to its database and its cache: settings too long to be read in one line."""
+
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+# No page waits longer than this for a cache or broker that stalls (seconds).
+REDIS_TIMEOUT = 0.5
+
+
+def database_options(engine: str, statement_timeout: int) -> dict:
+    """Return Django's OPTIONS of a database; no statement runs longer than ``statement_timeout`` ms (0: no limit)."""
+    if "sqlite" in engine:
+        return {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        }
+    # A page waits 3 s for a connection.
+    return {"connect_timeout": 3, "options": f"-c statement_timeout={statement_timeout}"}
+
+
+def describe_cache(redis_url: str) -> dict:
+    """Return Django's CACHES entry: Redis or Valkey, or this process's memory where there is none."""
+    if not redis_url:
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    return {
+        "BACKEND": "mumaris.cache.ForgivingRedisCache",
+        "LOCATION": redis_url,
+        "OPTIONS": {
+            "socket_timeout": REDIS_TIMEOUT,
+            "socket_connect_timeout": REDIS_TIMEOUT,
+            # redis-py tries three times more, with pauses: the breaker in mumaris/cache.py is kinder to pages.
+            "retry": Retry(NoBackoff(), 0),
+            "serializer": "mumaris.cache.JsonSerializer",
+        },
+    }
