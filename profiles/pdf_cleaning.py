@@ -31,6 +31,8 @@ STREAM_DROPPED = (
     "/F", "/FFilter", "/FDecodeParms", "/Alternates", "/OPI", "/Ref", "/AF", "/Metadata", "/PieceInfo", "/LastModified",
     "/Measure", "/PtData", "/StructParent", "/StructParents", "/OC",
 )  # fmt: skip
+# Where the end of a file is looked for, behind which some programs leave a few bytes.
+TAIL = 4096
 REFUSED = 3
 
 
@@ -61,6 +63,8 @@ def limit_process():
 
 def clean(content: bytes) -> bytes:
     """Return a new PDF of the same pages. Raises Refused, or whatever qpdf raises on a damaged one."""
+    if b"startxref" not in content[-TAIL:]:
+        raise Refused("broken")  # cut off: qpdf would save the pages that came, and nobody would miss the others
     with pikepdf.open(io.BytesIO(content)) as source, pikepdf.new() as target:
         refuse_what_is_no_document(source)
         draw_annotations(source)
@@ -123,12 +127,10 @@ def measure(stream) -> int:
     """Return how many bytes a stream has in truth: it is unfolded once, within qpdf's limits."""
     if len(list_filters(stream)) > MAX_FILTERS:
         raise Refused("pdf_heavy")
-    before = pikepdf.settings.qpdf_limit_errors()
     try:
         return len(stream.read_bytes())
-    except pikepdf.PdfError as error:
-        is_limit = pikepdf.settings.qpdf_limit_errors() > before
-        raise Refused("pdf_heavy" if is_limit else "broken") from error
+    except (pikepdf.PdfError, RuntimeError) as error:  # the second is how qpdf's own limits are told
+        raise Refused("pdf_heavy") from error
 
 
 def list_filters(stream) -> list:
@@ -176,7 +178,7 @@ def name_refusal(content: bytes) -> tuple[bytes, str]:
     except MemoryError:
         return b"", "pdf_heavy"
     except Exception:  # noqa: BLE001  (whatever a parser does with bytes made to harm it: they are no document)
-        return b"", "pdf_heavy" if pikepdf.settings.qpdf_limit_errors() else "broken"
+        return b"", "broken"
 
 
 def main():
