@@ -1,6 +1,5 @@
 """Story: a member updates their data, from the membership number to «finish the update» and its result."""
 
-import contextlib
 import re
 from datetime import timedelta
 
@@ -68,9 +67,11 @@ def texts_to(smtp, address: str) -> list[tuple[str, str]]:
 
 
 def read_file(answer) -> bytes:
-    """Return the file of an answer; closing the answer itself would close the test's connection."""
-    with contextlib.closing(answer.file_to_stream):
-        return answer.getvalue()
+    """Return the file of an answer. Closing the answer would close the test's connection to the database."""
+    content = b"".join(answer.streaming_content)
+    for close in answer._resource_closers:
+        close()
+    return content
 
 
 # --- The whole way --------------------------------------------------------------------------------
