@@ -224,7 +224,8 @@ def undo_email_change(change: EmailChange) -> None:
             if any(later.completed_at for later in undone):
                 _restore(user, change, resets)
     except IntegrityError:
-        logger.exception("an address that was kept for its account has got another one")
+        # Without the database's own words, which name the address.
+        logger.error("a kept address has got another account: change %s cannot be undone", change.pk)
         raise LinkSpent from None
 
 

@@ -129,7 +129,7 @@ def write_email_changed(row: Outbox) -> Letter | None:
         facts=[(_("New email address"), change.new_address), (_("Time of the change"), requested_at(row)[1])],
         small=[say_undo_lifetime(change)] if is_old else [],
         warning=(
-            _("Did you not change it?"),
+            _("Was the change not yours?"),
             _("Call %(phone)s.") % {"phone": settings.CONTACT["phone"]},
         ),
     )
