@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts import limits
+from accounts.freshness import is_fresh
 from accounts.password_reset import find_user, record_new_password
 from mumaris import text
 from mumaris.mail.queue import queue_mail
@@ -51,6 +52,10 @@ class AccountAdapter(DefaultAccountAdapter):
     def reauthenticate(self, user, password):
         """Check the password of somebody who is signed in; its tries count with the failed sign-ins."""
         return self.authenticate(self.request, email=user.email, password=password) == user
+
+    def is_reauthentication_required(self, *, app, **kwargs):
+        # Its own answer is a setting of each app; ours is one rule for all pages.
+        return not is_fresh(self.request)
 
     def pre_authenticate(self, request, **credentials):
         """Nothing: ``authenticate`` counts."""

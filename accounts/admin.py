@@ -5,7 +5,7 @@ from django.contrib import admin, messages
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts.models import Consent, PendingRegistration, User
+from accounts.models import Consent, EmailChange, PendingRegistration, User
 from accounts.password_reset import request_reset
 from mumaris.admin import PortalModelAdmin, ReadOnlyAdmin
 
@@ -65,3 +65,12 @@ class ConsentAdmin(ReadOnlyAdmin):
     search_fields = ["=user__email"]
     ordering = ["-pk"]
     fields = readonly_fields = [*list_display, "digest", "ip"]
+
+
+@admin.register(EmailChange)
+class EmailChangeAdmin(ReadOnlyAdmin):
+    list_display = ["user", "old_address", "new_address", "requested_at", "completed_at", "cancelled_at", "undone_at"]
+    list_select_related = ["user"]
+    search_fields = ["=user__email", "=old_address"]
+    ordering = ["-pk"]
+    fields = readonly_fields = [*list_display, "undo_until"]

@@ -7,4 +7,5 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self):
-        from accounts import mails, signals  # noqa: F401  (registers the kinds of mail and the receivers)
+        # They register the kinds of mail and the receivers.
+        from accounts import email_change_mails, mails, signals  # noqa: F401

@@ -24,7 +24,19 @@ UNSENT_LIFETIME = timedelta(hours=24)
 RESEND_LEFT = timedelta(minutes=5)
 ENDED = "ended"
 Purpose = Challenge.Purpose
-LIFETIMES = {Purpose.REGISTRATION: settings.CODE_LIFETIME, Purpose.RESET: settings.RESET_LINK_LIFETIME}
+LIFETIMES = {
+    Purpose.REGISTRATION: settings.CODE_LIFETIME,
+    Purpose.RESET: settings.RESET_LINK_LIFETIME,
+    Purpose.EMAIL_CHANGE: settings.CODE_LIFETIME,
+}
+
+
+class WrongCode(Exception):
+    """The code is not the live one; ``tries_left`` tells this visitor's."""
+
+    def __init__(self, tries_left: int):
+        super().__init__(tries_left)
+        self.tries_left = tries_left
 
 
 class NoTriesLeft(Exception):
@@ -66,24 +78,23 @@ def is_open(challenge: Challenge) -> bool:
     return is_live(challenge) or is_former_live(challenge)
 
 
-def lock_challenge(purpose: str, address: str) -> Challenge:
+def lock_challenge(purpose: str, address: str, *, owner: int = 0) -> Challenge:
     """Return the challenge of a mailbox, made at the first need. Call inside a transaction.
 
-    One row per purpose and address, locked until the commit: parallel requests get the same code.
+    One row per purpose, address and owner, locked until the commit: parallel requests get the same code.
+    Rows of two owners have nonces of their own: the code of one is wrong for the other.
     """
-    challenge = Challenge.objects.select_for_update().filter(purpose=purpose, address=address).first()
-    return challenge or _make_challenge(purpose, address)
+    which = {"purpose": purpose, "address": address, "owner": owner}
+    return Challenge.objects.select_for_update().filter(**which).first() or _make_challenge(**which)
 
 
-def _make_challenge(purpose: str, address: str) -> Challenge:
+def _make_challenge(**which) -> Challenge:
     try:
         with transaction.atomic():
-            return Challenge.objects.create(
-                purpose=purpose, address=address, key_id=current_code_key_id(), started_at=timezone.now()
-            )
+            return Challenge.objects.create(**which, key_id=current_code_key_id(), started_at=timezone.now())
     except IntegrityError:
         # Another request made the row a moment ago: its code is the live one.
-        return Challenge.objects.select_for_update().get(purpose=purpose, address=address)
+        return Challenge.objects.select_for_update().get(**which)
 
 
 def freshen(challenge: Challenge, *, renew: bool = False) -> None:

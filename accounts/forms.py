@@ -136,6 +136,26 @@ class ChangeAddressForm(forms.Form):
     email = AddressField(label=_("Email address"))
 
 
+class EmailChangeForm(forms.Form):
+    """The new address. Whether it has an account is no question here."""
+
+    email = AddressField(
+        label=_("New email address"),
+        help_text=_("We send a verification code to it."),
+        error_messages={"required": _("Enter the new email address.")},
+    )
+
+    def __init__(self, *args, user, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_email(self):
+        address = self.cleaned_data["email"]
+        if address == self.user.email:
+            raise ValidationError(_("This is your current email address. Enter another one."), code="same")
+        return address
+
+
 class SignInFields(forms.Form):
     """Apart from the form, whose method ``login`` would take the field's place."""
 

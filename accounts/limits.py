@@ -53,6 +53,8 @@ MAILBOX = Limit(kind="mailbox", waits=((1, MINUTE), (5, HOUR)), quiet_below=5, w
 VISITOR_SENDS = Limit(kind="visitor-sends", waits=((1, MINUTE), (5, HOUR)), quiet_below=5, window=HOUR)
 # Each sends a mail to somebody who did not ask for it.
 ADDRESS_CHANGES = Limit(kind="address-changes", waits=((3, DAY),), quiet_below=3, window=DAY)
+# Of one user: each warns the present address and mails another one.
+EMAIL_CHANGES = Limit(kind="email-changes", waits=((3, DAY),), quiet_below=3, window=DAY)
 # Fifty a day stop new visitors, not one who has tries left.
 CODE_TRIES_OF_MAILBOX = Limit(kind="code-tries", waits=((50, DAY),), quiet_below=50, window=DAY)
 

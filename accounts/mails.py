@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import challenges, texts
-from accounts.models import Challenge, User
+from accounts.email_change import undo_token
+from accounts.models import Challenge, EmailChange, User
 from accounts.password_reset import RESET_MAIL, find_user, link_parts
 from accounts.registration import CODE_MAIL
 from mumaris.mail.kinds import Kind, Letter, register
@@ -22,8 +23,18 @@ from mumaris.text import format_moment, format_time
 
 
 def language_of(row: Outbox) -> str | None:
-    user = find_user(row.recipient)
+    user = find_user(row.recipient) or keeper_of(row.recipient)
     return user and user.language
+
+
+def keeping_change(address: str) -> EmailChange | None:
+    """Return the completed change that keeps its former address for its account, if there is one."""
+    return EmailChange.objects.reserving(address).select_related("user").order_by("-pk").first()
+
+
+def keeper_of(address: str) -> User | None:
+    change = keeping_change(address)
+    return change and change.user
 
 
 def open_challenge_of(row: Outbox) -> Challenge | None:
@@ -71,7 +82,34 @@ def write_registration_code(row: Outbox) -> Letter | None:
     user = find_user(row.recipient)
     if user and not user.is_active:
         return write_disabled(row)
-    return write_account_exists(row, user) if user else write_code(row, challenge)
+    if user:
+        return write_account_exists(row, user)
+    kept = keeping_change(row.recipient)
+    return write_address_kept(row, kept) if kept else write_code(row, challenge)
+
+
+def write_address_kept(row: Outbox, change: EmailChange) -> Letter:
+    """Tell the former mailbox of an account why nothing can be opened with it yet, and how to get the account back."""
+    until = {"moment": format_moment(change.undo_until)}
+    return Letter(
+        subject=_("This email address is kept for an account"),
+        title=_("This email address is kept for an account"),
+        paragraphs=[
+            _(
+                "Someone asked to use this email address. Until a short while ago it was the address of a Mumaris Plus "
+                "account, which now has another one. It is kept for that account until %(moment)s."
+            )
+            % until,
+            _("Did you not change the address of your account? Then bring it back now."),
+        ],
+        button=undo_button(change),
+        facts=[requested_at(row)],
+        warning=(_("Was the change yours?"), _("Then sign in with the new address.")),
+    )
+
+
+def undo_button(change: EmailChange) -> tuple[str, str]:
+    return _("It was not me: stop the change"), page_url("account_email_undo", undo_token(change))
 
 
 def write_code(row: Outbox, challenge: Challenge) -> Letter:
@@ -135,7 +173,10 @@ def write_password_reset(row: Outbox) -> Letter | None:
     user = find_user(row.recipient)
     if user and not user.is_active:
         return write_disabled(row)
-    return write_reset_link(row, challenge, user) if user else write_no_account(row)
+    if user:
+        return write_reset_link(row, challenge, user)
+    kept = keeping_change(row.recipient)
+    return write_address_kept(row, kept) if kept else write_no_account(row)
 
 
 def write_reset_link(row: Outbox, challenge: Challenge, user: User) -> Letter:

@@ -1,11 +1,18 @@
 """Querysets and managers of accounts: the questions that other rooms may ask of its tables."""
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.contrib.auth.base_user import BaseUserManager
 from django.db import models, transaction
 from django.utils import timezone
 
 from mumaris.text import sign_in_name
+
+# How long the code of a change of address can be asked for and typed.
+EMAIL_CHANGE_LIFETIME = timedelta(hours=24)
+# How long the former address can undo a change, and is kept for its account.
+UNDO_LIFETIME = timedelta(days=10)
 
 
 class UserManager(BaseUserManager):
@@ -35,3 +42,23 @@ class PendingRegistrationQuerySet(models.QuerySet):
     def of_visitor(self, visitor: str):
         """The newest registration of a visitor is the one that counts."""
         return self.alive().filter(visitor=visitor).order_by("-updated_at").first()
+
+
+class EmailChangeQuerySet(models.QuerySet):
+    def unfinished(self):
+        return self.filter(completed_at=None, cancelled_at=None)
+
+    def open(self):
+        """Those whose code can still be typed."""
+        return self.unfinished().filter(requested_at__gt=timezone.now() - EMAIL_CHANGE_LIFETIME)
+
+    def forgotten(self, now):
+        return self.unfinished().filter(requested_at__lte=now - EMAIL_CHANGE_LIFETIME)
+
+    def over(self, now):
+        return self.filter(undo_until__lte=now)
+
+    def reserving(self, address: str):
+        """Completed changes that keep their former address until nobody can bring it back any more."""
+        kept = self.filter(old_address=address, completed_at__isnull=False, undone_at=None)
+        return kept.filter(undo_until__gt=timezone.now())

@@ -2,10 +2,13 @@
 
 from urllib.parse import urlencode
 
+from allauth.core.exceptions import ReauthenticationRequired
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpResponseRedirect
 from django.urls import reverse
+
+from accounts.freshness import ask_proof
 
 
 class SessionActivity:
@@ -35,3 +38,19 @@ class SignInRequired(LoginRequiredMiddleware):
             # The browser still holds the cookie of a session that the server has ended.
             query["notice"] = "ended"
         return HttpResponseRedirect(f"{reverse('account_login')}?{urlencode(query)}")
+
+
+class FreshProof:
+    """Asks for a fresh proof as our own pages do, whenever a page of allauth wants one.
+
+    Stands after allauth's middleware, which would keep a late POST, passwords too, in the session.
+    """
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_exception(self, request, exception):
+        return ask_proof(request) if isinstance(exception, ReauthenticationRequired) else None

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from accounts.managers import PendingRegistrationQuerySet, UserManager
+from accounts.managers import EmailChangeQuerySet, PendingRegistrationQuerySet, UserManager
 
 # The longest address that SMTP can carry (RFC 5321 4.5.3.1.3).
 ADDRESS_LENGTH = 254
@@ -25,6 +25,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(_("staff"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     date_joined = models.DateTimeField(_("joined"), db_default=Now())
+    # Counted up to end every session of this person, whatever became of the password.
+    session_epoch = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS = ["first_name", "last_name"]
@@ -40,6 +42,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_full_name(self):
         return f"{self.first_name} {self.last_name}".strip()
+
+    def _get_session_auth_hash(self, secret=None):
+        # Both of Django's public methods ask here. Without an epoch the hash stays Django's own.
+        of_password = super()._get_session_auth_hash(secret)
+        return f"{of_password}-{self.session_epoch}" if self.session_epoch else of_password
 
 
 class SignInName(models.Model):
@@ -119,14 +126,17 @@ class Challenge(models.Model):
 
     The code itself is stored nowhere: it is a keyed MAC over this row (``accounts/challenges.py``).
     ``accepted_at`` is when the mail server took the mail, and starts the clock.
+    ``owner`` is the id of the user who alone may type it, 0 for a code that any visitor may.
     """
 
     class Purpose(models.TextChoices):
         REGISTRATION = "registration", _("registration")
         RESET = "reset", _("password reset")
+        EMAIL_CHANGE = "email_change", _("change of email address")
 
     purpose = models.CharField(max_length=20, choices=Purpose)
     address = models.CharField(max_length=ADDRESS_LENGTH)
+    owner = models.PositiveBigIntegerField(default=0, db_default=0)
     generation = models.PositiveIntegerField(default=1)
     nonce = models.CharField(max_length=32, default=new_nonce)
     key_id = models.CharField(max_length=8)
@@ -141,7 +151,9 @@ class Challenge(models.Model):
     former_until = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["purpose", "address"], name="challenge_purpose_address")]
+        constraints = [
+            models.UniqueConstraint(fields=["purpose", "address", "owner"], name="challenge_purpose_address_owner")
+        ]
         indexes = [models.Index(fields=["started_at"], name="challenge_started")]
 
     def __str__(self):
@@ -163,6 +175,44 @@ class ChallengeTries(models.Model):
 
     def __str__(self):
         return f"{self.count}"
+
+
+class EmailChange(models.Model):
+    """A user's wish for another address: open until its code is right, it is cancelled, or a day has passed.
+
+    The link that goes to the old address is stored nowhere (``accounts/email_change.py``); it ends at
+    ``undo_until``, or when it has served (``undone_at``).
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="email_changes", verbose_name=_("user"))
+    old_address = models.CharField(_("old address"), max_length=ADDRESS_LENGTH, db_index=True)
+    new_address = models.CharField(_("new address"), max_length=ADDRESS_LENGTH)
+    requested_at = models.DateTimeField(_("requested at"))
+    completed_at = models.DateTimeField(_("completed at"), null=True)
+    cancelled_at = models.DateTimeField(_("cancelled at"), null=True)
+    undone_at = models.DateTimeField(_("undone at"), null=True)
+    undo_until = models.DateTimeField(_("can be undone until"), db_index=True)
+    undo_nonce = models.CharField(max_length=32, default=new_nonce)
+    undo_key_id = models.CharField(max_length=8)
+
+    objects = EmailChangeQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("change of email address")
+        verbose_name_plural = _("changes of email addresses")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user"],
+                condition=models.Q(completed_at=None, cancelled_at=None),
+                name="email_change_one_unfinished",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(completed_at=None) | models.Q(cancelled_at=None), name="email_change_one_end"
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.old_address} → {self.new_address}"
 
 
 class Throttle(models.Model):

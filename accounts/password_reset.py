@@ -5,11 +5,12 @@ Like registration, asking never looks the address up: the mail does, when it is 
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.utils import timezone
 from django.utils.http import base36_to_int, int_to_base36
 
 from accounts import challenges, limits
 from accounts.challenges import Purpose
-from accounts.models import Challenge, SignInName, User
+from accounts.models import Challenge, EmailChange, SignInName, User
 from mumaris.mail.models import Outbox
 from mumaris.mail.queue import queue_mail
 from mumaris.text import mailbox_of
@@ -32,9 +33,14 @@ def request_reset(address: str, *, asked_by: str = "visitor") -> bool:
         on_its_way = Outbox.objects.waiting().filter(recipient=address, kind=RESET_MAIL)
         if on_its_way.exists() or not limits.allows(limits.MAILBOX, "reset", asked_by, mailbox_of(address)):
             return False
-        challenges.freshen(challenge)
-        queue_mail(RESET_MAIL, address, challenge=challenge.pk, generation=challenge.generation)
+        mail_link(challenge)
         return True
+
+
+def mail_link(challenge: Challenge) -> None:
+    """Queue the mail of the live link; whether the mailbox may get one is the caller's to ask."""
+    challenges.freshen(challenge)
+    queue_mail(RESET_MAIL, challenge.address, challenge=challenge.pk, generation=challenge.generation)
 
 
 def find_user(address: str) -> User | None:
@@ -104,7 +110,7 @@ def record_new_password(user: User, hashed: str, *, instead_of: str | None = Non
     """Save a password hashed before, end every link that opens the account, and tell the owner.
 
     ``instead_of`` is the hash that was checked: False, and the password stays, when another one stands by now.
-    Challenges are locked before users everywhere.
+    Rows are locked in one order everywhere: challenges, the user, the change of address.
     """
     challenges.end_challenges(Purpose.RESET, user.email)
     stored = User.objects.filter(pk=user.pk)
@@ -113,5 +119,7 @@ def record_new_password(user: User, hashed: str, *, instead_of: str | None = Non
     if not stored.update(password=hashed):
         return False
     user.password = hashed
+    # Whoever began it may be the reason for the new password.
+    EmailChange.objects.unfinished().filter(user=user).update(cancelled_at=timezone.now())
     queue_mail("password_changed", user.email, user=user.pk)
     return True

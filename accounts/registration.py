@@ -13,8 +13,8 @@ from django.db import IntegrityError, transaction
 from django.utils.crypto import get_random_string
 
 from accounts import challenges, limits
-from accounts.challenges import NoLiveCode, Purpose
-from accounts.models import Challenge, Consent, PendingRegistration, SignInName, User
+from accounts.challenges import NoLiveCode, Purpose, WrongCode
+from accounts.models import Challenge, Consent, EmailChange, PendingRegistration, SignInName, User
 from accounts.passwords import normalise
 from mumaris.keys import digest
 from mumaris.mail.models import Outbox
@@ -23,14 +23,6 @@ from mumaris.text import mailbox_of
 
 CODE_MAIL = "registration_code"
 logger = logging.getLogger(__name__)
-
-
-class WrongCode(Exception):
-    """The code is not the live one; ``tries_left`` tells this visitor's."""
-
-    def __init__(self, tries_left: int):
-        super().__init__(tries_left)
-        self.tries_left = tries_left
 
 
 class AlreadyRegistered(Exception):
@@ -159,6 +151,9 @@ def _create_user(pending: PendingRegistration) -> User:
         password=pending.password,
     )
     SignInName.objects.create(value=user.email, user=user)
+    # Asked after the row is there: the change that frees the address has committed by then, if there is one.
+    if EmailChange.objects.reserving(user.email).exists():
+        raise NoLiveCode
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     Consent.objects.bulk_create(Consent(user=user, ip=pending.ip, **accepted) for accepted in pending.accepted)
     PendingRegistration.objects.filter(address=pending.address).delete()

@@ -5,7 +5,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from accounts import limits
-from accounts.models import Challenge, PendingRegistration, SpentToken, Throttle
+from accounts.models import Challenge, EmailChange, PendingRegistration, SpentToken, Throttle
 
 # The longest that any limit remembers a count.
 THROTTLE_MEMORY = limits.DAY
@@ -20,9 +20,11 @@ BATCH = 5_000
 def purge() -> dict[str, int]:
     """Delete what has served its time and return the counts; safe to run twice at once."""
     now = timezone.now()
+    EmailChange.objects.forgotten(now).update(cancelled_at=now)
     finished = {
         "pending registrations": PendingRegistration.objects.expired(now),
         "challenges": Challenge.objects.filter(started_at__lt=now - CHALLENGE_MEMORY),
+        "changes of addresses": EmailChange.objects.over(now),
         "counters": Throttle.objects.filter(first_at__lt=now - THROTTLE_MEMORY, next_at__lt=now),
         "spent tokens": SpentToken.objects.filter(expires_at__lt=now),
         "sessions": Session.objects.filter(expire_date__lt=now),

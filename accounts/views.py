@@ -19,13 +19,15 @@ from django.views.i18n import set_language as set_language_cookie
 
 from accounts import challenges, limits, registration, texts
 from accounts.address_hints import suggest_address
+from accounts.challenges import MailboxClosed, NoLiveCode, NoTriesLeft, WrongCode
 from accounts.forms import ChangeAddressForm, CodeForm, DeclarationForm, SignupForm
-from accounts.models import Consent, PendingRegistration, User
-from accounts.registration import AlreadyRegistered, Applicant, WrongCode
+from accounts.models import Challenge, Consent, PendingRegistration, User
+from accounts.registration import AlreadyRegistered, Applicant
 from mumaris.text import format_time
 from mumaris.views import name_retry_after, too_many_requests
 
 DECLARED = "declaration"
+CODE_REFUSALS = (WrongCode, MailboxClosed, NoTriesLeft, NoLiveCode)
 # What the sign-in page says to whom another page has led there.
 NOTICES = {
     "ended": gettext_lazy("Your session ended. Sign in to continue."),
@@ -141,23 +143,28 @@ def redirect_to_sign_in(notice: str):
 
 
 def show_code_page(request, pending, form=None, change_form=None, status=200):
-    challenge = registration.challenge_of(pending)
-    suggestion = suggest_address(pending.address)
-    sent, wait = limits.used(limits.VISITOR_SENDS, pending.visitor, pending.address)
+    state = describe_code(registration.challenge_of(pending), pending.visitor, pending.address)
     context = {
         "form": form or CodeForm(),
-        "change_form": change_form or ChangeAddressForm(initial={"email": suggestion}),
-        "address": pending.address,
-        "email_suggestion": suggestion,
+        "change_form": change_form or ChangeAddressForm(initial={"email": state["email_suggestion"]}),
+    }
+    return render(request, "account/code.html", context | state, status=status)
+
+
+def describe_code(challenge: Challenge | None, visitor: str, address: str) -> dict:
+    """Return what a code page says of the live code, and of the tries and sends that this visitor has left."""
+    sent, wait = limits.used(limits.VISITOR_SENDS, visitor, address)
+    return {
+        "address": address,
+        "email_suggestion": suggest_address(address),
         "is_expired": challenge is not None and not challenges.is_open(challenge),
-        "tries_left": challenges.tries_left(challenge, pending.visitor) if challenge else 0,
+        "tries_left": challenges.tries_left(challenge, visitor) if challenge else 0,
         "sends_left": max(limits.VISITOR_SENDS.quiet_below - sent, 0 if wait else 1),
         "wait_seconds": int(wait.total_seconds()),
         "sent_at": challenge and challenge.accepted_at,
         "works_until": challenge and challenges.ends_at(challenge),
         "failure": challenge.failure if challenge else "",
     }
-    return render(request, "account/code.html", context, status=status)
 
 
 def verify(request, pending):
@@ -166,20 +173,25 @@ def verify(request, pending):
         return show_code_page(request, pending, form)
     try:
         user = registration.complete_registration(pending, form.cleaned_data["code"])
-    except WrongCode as wrong:
-        form.add_error("code", say_tries_left(wrong.tries_left))
-    except challenges.MailboxClosed as closed:
-        text = _("Too many codes were tried for this address. Try again at %(time)s, or use another address.")
-        form.add_error("code", text % {"time": format_time(closed.until)})
-    except challenges.NoTriesLeft:
-        form.add_error("code", _("You have used up the tries of this code. Ask for a new one."))
-    except challenges.NoLiveCode:
-        form.add_error("code", _("The code has expired. Ask for a new one."))
+    except CODE_REFUSALS as refused:
+        form.add_error("code", say_refusal(refused))
     except AlreadyRegistered:
         return redirect_to_sign_in("registered")
     else:
         return welcome(request, user)
     return show_code_page(request, pending, form)
+
+
+def say_refusal(refused: Exception) -> str:
+    """Return the sentence for a code that was not taken."""
+    if isinstance(refused, WrongCode):
+        return say_tries_left(refused.tries_left)
+    if isinstance(refused, MailboxClosed):
+        text = _("Too many codes were tried for this address. Try again at %(time)s, or use another address.")
+        return text % {"time": format_time(refused.until)}
+    if isinstance(refused, NoTriesLeft):
+        return _("You have used up the tries of this code. Ask for a new one.")
+    return _("The code has expired. Ask for a new one.")
 
 
 def say_tries_left(count: int) -> str:

@@ -1,9 +1,9 @@
-"""What must not stand in a log: the path of a reset link is a secret."""
+"""What must not stand in a log: the path of a reset link or of an undo link is a secret."""
 
 import logging
 import re
 
-LINK_KEY = re.compile(r"(password/reset/key/)[^/\s\"']+")
+LINK_KEY = re.compile(r"((?:password/reset/key|email/undo)/)[^/\s\"']+")
 
 
 class HideLinks(logging.Filter):

@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "accounts.middleware.SessionActivity",
     "accounts.middleware.SignInRequired",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.FreshProof",
 ]
 
 ROOT_URLCONF = "mumaris.urls"

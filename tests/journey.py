@@ -111,6 +111,11 @@ def link_in(message) -> str:
     return re.search(r"https?://[^/\s]+(/\S*password/reset/key/\S+)", text_of(message))[1]
 
 
+def undo_link_in(message) -> str:
+    """Return the path of the «this was not me» link in a mail."""
+    return re.search(r"https?://[^/\s]+(/\S*accounts/email/undo/\S+)", text_of(message))[1]
+
+
 def waiting(kind: str | None = None) -> int:
     rows = Outbox.objects.waiting()
     return rows.filter(kind=kind).count() if kind else rows.count()

@@ -7,7 +7,8 @@ from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from accounts.models import Consent, PendingRegistration, User
+from accounts.email_change import undo_token
+from accounts.models import Consent, EmailChange, PendingRegistration, User
 from mumaris.mail.models import Outbox
 from tests.journey import (
     NEW_PASSWORD,
@@ -26,8 +27,8 @@ from tests.journey import (
 
 pytestmark = pytest.mark.django_db
 LANGUAGES = {"ar": "rtl", "en": "ltr"}
-LISTS = ["accounts_user", "accounts_pendingregistration", "accounts_consent", "mail_outbox"]
-READ_ONLY = ["accounts_pendingregistration", "accounts_consent", "mail_outbox"]
+READ_ONLY = ["accounts_pendingregistration", "accounts_consent", "accounts_emailchange", "mail_outbox"]
+LISTS = ["accounts_user", *READ_ONLY]
 NORA, SARA = "nora@example.com", "sara@example.com"
 
 
@@ -39,18 +40,24 @@ def superuser(db):
 @pytest.fixture
 def supporter(reviewer):
     """Staff who may look at everything and change users, and who are no superuser."""
-    codenames = ["view_user", "change_user", "view_pendingregistration", "view_consent", "view_outbox"]
+    codenames = [
+        "view_user", "change_user", "view_pendingregistration", "view_consent", "view_emailchange", "view_outbox",
+    ]  # fmt: skip
     reviewer.user_permissions.set(Permission.objects.filter(codename__in=codenames))
     return reviewer
 
 
 @pytest.fixture
 def secrets(client, member, smtp) -> list[str]:
-    """A finished registration, a waiting one and a reset link: what no page of the administration may show."""
+    """What no page may show: of a finished registration, a waiting one, a change of address and a reset link."""
     register(client, NORA)
     deliver()
     code = code_in(mails_to(smtp, NORA)[0])
     type_code(client, code)
+    client.post(url("account_email"), {"email": "new@example.com"})
+    deliver()
+    change_code = code_in(mails_to(smtp, "new@example.com")[0])
+    undo = undo_token(EmailChange.objects.get()).partition("-")[2]
     client.logout()
     register(client, SARA, password1="Shady-Palms8x", password2="Shady-Palms8x")
     ask_reset(client, member.email)
@@ -61,7 +68,7 @@ def secrets(client, member, smtp) -> list[str]:
         *PendingRegistration.objects.values_list("password", flat=True),
     ]
     pending_code = code_in(mails_to(smtp, SARA)[0])
-    return [code, pending_code, link, link.split("-", 1)[1], PASSWORD, "argon2", *hashes]
+    return [code, change_code, undo, pending_code, link, link.split("-", 1)[1], PASSWORD, "argon2", *hashes]
 
 
 def in_language(client, language: str):
@@ -74,6 +81,7 @@ def row_of(model: str):
         "accounts_user": User.objects.filter(email=NORA),
         "accounts_pendingregistration": PendingRegistration.objects,
         "accounts_consent": Consent.objects,
+        "accounts_emailchange": EmailChange.objects,
         "mail_outbox": Outbox.objects,
     }[model].first()
 
@@ -171,8 +179,8 @@ def test_lists_name_the_rows_in_words_of_the_language(client, superuser, secrets
     client.force_login(superuser)
     page = in_language(client, language).get("/admin/").content.decode()
     names = {
-        "ar": ["المستخدم", "التسجيل", "الموافق", "صندوق الصادر"],
-        "en": ["Users", "Pending registrations", "Consents", "Outbox"],
+        "ar": ["المستخدم", "التسجيل", "الموافق", "تغييرات البريد", "صندوق الصادر"],
+        "en": ["Users", "Pending registrations", "Consents", "Changes of email addresses", "Outbox"],
     }
     for name in names[language]:
         assert name in page
@@ -223,6 +231,7 @@ def test_hostile_query_on_a_list_shows_nothing_more(client, superuser, query):
         ("accounts_user", "password"),
         ("accounts_pendingregistration", "password"),
         ("accounts_consent", "user__password"),
+        ("accounts_emailchange", "undo_nonce"),
         ("mail_outbox", "sealed_message"),
     ],
 )

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.test import Client
 
 from accounts import limits
-from accounts.models import Challenge, Consent, PendingRegistration, User
+from accounts.models import Challenge, Consent, EmailChange, PendingRegistration, User
 from mumaris import text
 from mumaris.mail.models import Outbox
 from tests.journey import (
@@ -26,6 +26,7 @@ from tests.journey import (
     mails_to,
     register,
     registration_fields,
+    sign_in,
     text_of,
     tick_robot,
     type_code,
@@ -105,6 +106,7 @@ def written() -> tuple:
         list(Outbox.objects.order_by("pk").values_list("pk", "state")),
         list(Challenge.objects.order_by("pk").values_list("pk", "nonce", "used_at")),
         Consent.objects.count(),
+        list(EmailChange.objects.order_by("pk").values_list("pk", "new_address", "completed_at", "cancelled_at")),
     )
 
 
@@ -180,6 +182,19 @@ def form_reauthenticate(client, smtp, member, language):
     return url("account_reauthenticate", language=language), {"password": PASSWORD, "next": "/ar/profile/"}
 
 
+def form_email(client, smtp, member, language):
+    sign_in(client, member.email, PASSWORD, language)
+    return url("account_email", language=language), {"email": "new@example.com"}
+
+
+def form_email_code(client, smtp, member, language):
+    path, fields = form_email(client, smtp, member, language)
+    client.post(path, fields)
+    deliver()
+    code = code_in(mails_to(smtp, fields["email"])[0])
+    return url("account_email_code", language=language), {"action": "verify", "code": code}
+
+
 def form_language(client, smtp, member, language):
     client.force_login(member)
     return url("set_language", language=language), {"language": language, "next": "/ar/terms/"}
@@ -208,6 +223,9 @@ FORMS = [
     (form_change_password, ["password1", "password2"], HIDDEN),
     (form_reauthenticate, ["password"], HOSTILE),
     (form_reauthenticate, ["next"], HIDDEN),
+    (form_email, ["email"], HOSTILE),
+    (form_email_code, ["code"], HOSTILE),
+    (form_email_code, ["action"], HIDDEN),
     (form_language, ["language", "next"], HOSTILE),
 ]
 
@@ -447,7 +465,8 @@ def test_accepted_names_and_addresses_are_clean(client, number):
 
 POST_PAGES = [
     "account_declaration", "account_signup", "account_email_verification_sent", "account_login", "account_logout",
-    "account_reset_password", "account_change_password", "account_reauthenticate", "set_language",
+    "account_reset_password", "account_change_password", "account_reauthenticate", "account_email",
+    "account_email_code", "set_language",
 ]  # fmt: skip
 
 
@@ -526,7 +545,7 @@ def test_oversized_body_is_refused_in_the_language_of_the_page(client, language)
 @pytest.mark.parametrize("name", POST_PAGES)
 def test_form_without_its_token_is_refused_in_the_language_of_the_page(member, name, language):
     client = Client(enforce_csrf_checks=True)
-    if name in {"account_logout", "account_change_password", "account_reauthenticate"}:
+    if name in {"account_logout", "account_change_password", "account_reauthenticate", "account_email"}:
         client.force_login(member)
     before = written()
     answer = client.post(url(name, language=language), {"language": "ar", "declaration": "on"})
@@ -562,6 +581,8 @@ def test_form_of_another_site_is_refused(origin):
      "/ar/accounts/password/reset/key/zzzzzzzzzzzzzzzzzzzz-abc/",
      "/ar/accounts/password/reset/key/9999999999999-set-password/",
      f"/ar/accounts/password/reset/key/1-{'a' * 5000}/",
+     "/ar/accounts/email/undo/%00/", "/ar/accounts/email/undo/%ED%A0%80/", "/ar/accounts/email/undo/-/",
+     f"/ar/accounts/email/undo/zzzzzzzzzzzzz-{'a' * 64}/", f"/ar/accounts/email/undo/{'9' * 5000}/",
      "/ar/?" + "a" * 10_000, "/" + "a" * 10_000, "//evil.example/", "/ar//evil.example/", "/admin/%00/"],
 )  # fmt: skip
 def test_hostile_address_is_a_page_or_not_found(path):

@@ -21,7 +21,8 @@ pytestmark = pytest.mark.django_db
 OPEN_PAGES = [
     "/ar/", "/en/contact/", "/ar/terms/", "/en/privacy/", "/ar/accessibility/", "/en/accounts/declaration/",
     "/ar/accounts/login/", "/en/accounts/password/reset/", "/ar/accounts/password/reset/done/",
-    "/en/accounts/password/reset/key/1-abc/", "/ar/accounts/inactive/", "/ar/accounts/captcha/x.png",
+    "/en/accounts/password/reset/key/1-abc/", "/ar/accounts/email/undo/1-abc/", "/ar/accounts/inactive/",
+    "/ar/accounts/captcha/x.png",
 ]  # fmt: skip
 MEMBER_PAGES = [
     "/ar/",
@@ -29,6 +30,8 @@ MEMBER_PAGES = [
     "/ar/accounts/password/change/",
     "/en/accounts/reauthenticate/",
     "/ar/accounts/logout/",
+    "/ar/accounts/email/",
+    "/en/accounts/email/code/",
 ]
 STAFF_PAGES = ["/admin/", "/admin/accounts/user/", "/admin/mail/outbox/", "/admin/nothing/", "/styleguide/"]
 
@@ -160,7 +163,8 @@ def test_static_file_is_guarded(client, file):
 
 @pytest.mark.parametrize("path", OPEN_PAGES)
 def test_visitor_who_only_looks_gets_no_session(client, path, django_assert_num_queries):
-    queries = 1 if "/reset/key/" in path else 0  # looks for the user of the link
+    # Looks for the user, or the change, of the link.
+    queries = 1 if "/reset/key/" in path or "/undo/" in path else 0
     with django_assert_num_queries(queries):
         answer = client.get(path)
     assert settings.SESSION_COOKIE_NAME not in answer.cookies

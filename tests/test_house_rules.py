@@ -33,7 +33,7 @@ MAY_HOLD_ADDRESS = {
 }
 MAY_BE_PHYSICAL: set[tuple[str, str]] = set()
 # Names that a library calls.
-NAMED_BY_LIBRARIES = {"handle", "handle_no_permission", "process_view"}
+NAMED_BY_LIBRARIES = {"handle", "handle_no_permission", "process_exception", "process_view"}
 
 
 def name_of(file: Path) -> str:

@@ -33,9 +33,9 @@ DIRECTIONS = {"ar": "rtl", "en": "ltr"}
 OPEN_PAGES = [
     "home", "contact", "terms", "privacy", "accessibility", "account_declaration", "account_login", "account_inactive",
     "account_reset_password", "account_reset_password_done", "account_reset_password_from_key",
-    "account_reset_password_from_key_done",
+    "account_reset_password_from_key_done", "account_email_undo",
 ]  # fmt: skip
-MEMBER_PAGES = ["profile", "account_change_password", "account_reauthenticate", "account_logout"]
+MEMBER_PAGES = ["profile", "account_change_password", "account_reauthenticate", "account_email", "account_logout"]
 
 
 def assert_language(answer, language: str):
@@ -172,9 +172,17 @@ def test_registration_pages_say_their_language(client, language):
     assert_language(client.get(url("account_email_verification_sent", language=language)), language)
 
 
+@pytest.mark.parametrize("language", DIRECTIONS)
+def test_code_page_of_a_new_address_says_its_language(client, member, language):
+    client.force_login(member)
+    code_page = client.post(url("account_email", language=language), {"email": "new@example.com"}).url
+    assert_language(client.get(code_page), language)
+
+
 def test_every_page_of_the_contract_is_covered():
     pictures = {"account_captcha_picture", "account_captcha_sound", "set_language"}
-    assert {*OPEN_PAGES, *MEMBER_PAGES, "account_signup", "account_email_verification_sent", *pictures} == set(PAGES)
+    code_pages = {"account_email_verification_sent", "account_email_code"}
+    assert {*OPEN_PAGES, *MEMBER_PAGES, "account_signup", *code_pages, *pictures} == set(PAGES)
 
 
 RAISED = {400: BadRequest(), 403: PermissionDenied(), 500: ValueError("secret"), 503: OperationalError("secret")}

@@ -12,7 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client
 
 from mumaris import views
-from tests.journey import PASSWORD, answer_visual_code, ask_reset, deliver, mails_to, register, text_of, url
+from tests.journey import PASSWORD, answer_visual_code, ask_reset, deliver, mails_to, register, sign_in, text_of, url
 
 LANGUAGES = ("ar", "en")
 PUBLIC = [
@@ -284,7 +284,9 @@ def test_public_page_works_without_the_database(client, name):
 
 @pytest.mark.usefixtures("database_away")
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", ["home", "profile", "account_change_password", "account_login", "account_signup"])
+@pytest.mark.parametrize(
+    "name", ["home", "profile", "account_change_password", "account_email", "account_login", "account_signup"]
+)
 def test_page_of_a_member_answers_503_without_the_database(visitor, name, language):
     answer = visitor.get(url(name, language=language))
     assert answer.status_code == 503
@@ -379,3 +381,22 @@ def test_registered_visitor_sees_a_well_built_code_page(client):
     register(client)
     for language in LANGUAGES:
         assert_well_built(client.get(url("account_email_verification_sent", language=language)))
+
+
+@pytest.mark.django_db
+def test_member_sees_well_built_pages_of_the_change_of_address(client, member, smtp):
+    sign_in(client, member.email, PASSWORD)
+    for language in LANGUAGES:
+        assert_well_built(client.get(url("account_email", language=language)))
+        assert_well_built(client.post(url("account_email", language=language), {"email": "nobody"}))
+    client.post(url("account_email"), {"email": "new@example.com"})
+    deliver()
+    link = re.search(r"/accounts/email/undo/\S+", text_of(mails_to(smtp, member.email)[0]))[0]
+    for language in LANGUAGES:
+        assert_well_built(client.get(url("account_email", language=language)))
+        assert_well_built(client.get(url("account_email_code", language=language)))
+        assert_well_built(client.get(f"/{language}{link}"))
+        assert_well_built(client.get(url("account_email_undo", "1-abc", language=language)))
+    client.post(f"/ar{link}")
+    for language in LANGUAGES:
+        assert_well_built(client.get(f"/{language}{link}"))

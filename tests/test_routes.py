@@ -35,11 +35,15 @@ PAGES = {
     "profile": "profile/",
     "account_change_password": "accounts/password/change/",
     "account_reauthenticate": "accounts/reauthenticate/",
+    "account_email": "accounts/email/",
+    "account_email_code": "accounts/email/code/",
+    "account_email_undo": "accounts/email/undo/1-abc/",
 }
 ARGUMENTS = {
     "account_captcha_picture": [TOKEN],
     "account_captcha_sound": [TOKEN],
     "account_reset_password_from_key": ["1", "abc"],
+    "account_email_undo": ["1-abc"],
 }
 WITHOUT_PREFIX = {
     "root": "/",
@@ -50,7 +54,9 @@ WITHOUT_PREFIX = {
     "styleguide": "/styleguide/",
 }
 # Everything else asks for a sign-in.
-PUBLIC = set(PAGES) - {"profile", "account_change_password", "account_reauthenticate"}
+PUBLIC = set(PAGES) - {
+    "profile", "account_change_password", "account_reauthenticate", "account_email", "account_email_code",
+}  # fmt: skip
 LANGUAGES = ("ar", "en")
 
 
@@ -127,11 +133,13 @@ def test_other_routes_of_allauth_are_not_there(client, member, language):
     paths |= {f"accounts/{more}/" for more in (
         "phone/verify", "phone/change", "password/reset/confirm", "password/reset/complete", "signup/passkey",
         "login/code", "confirm-email/abc", "2fa", "2fa/totp/activate", "sessions", "3rdparty",
-        "email", "password/set", "social/signup", "google/login",
+        "email/add", "password/set", "social/signup", "google/login",
     )}  # fmt: skip
     ours = set(PAGES.values()) | {"accounts/password/reset/key/abc-abc/"}
     others = sorted(paths - ours)
-    assert {"accounts/email/", "accounts/password/set/", "accounts/login/code/confirm/", "accounts/2fa/"} <= set(others)
+    assert {"accounts/email/add/", "accounts/password/set/", "accounts/login/code/confirm/", "accounts/2fa/"} <= set(
+        others
+    )
     assert len(paths & ours) > 8, "the contract keeps allauth's own paths"
 
     client.force_login(member)
@@ -171,7 +179,9 @@ def test_language_switch_does_nothing_on_get(client, member):
     assert not answer.cookies
 
 
-@pytest.mark.parametrize("name", ["account_change_password", "account_reauthenticate", "profile"])
+@pytest.mark.parametrize(
+    "name", ["account_change_password", "account_reauthenticate", "account_email", "account_email_code", "profile"]
+)
 def test_closed_page_takes_no_post_of_a_visitor(client, name):
     answer = client.post(url(name), {"password": "x", "oldpassword": "x"})
     assert urlsplit(answer.url).path == url("account_login")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.journey import NEW_PASSWORD, PASSWORD, code_in, in_arabic_digits, link_in
+from tests.journey import NEW_PASSWORD, PASSWORD, code_in, in_arabic_digits, link_in, undo_link_in
 from tests.stack import Stack
 
 expect.set_options(timeout=15_000)
@@ -25,6 +25,7 @@ WORDS = {
         "profile": "الملف الشخصي", "resend": "إرسال رمز جديد", "save": "حفظ", "show": "إظهار",
         "sign in": "تسجيل الدخول", "sign out": "تسجيل الخروج", "unreadable": "تتعذّر عليك قراءة الرمز؟",
         "without typing": "تحقق دون كتابة", "welcome": "مرحبًا",
+        "send code": "إرسال رمز التحقق", "stop change": "إيقاف التغيير", "change mail": "طُلب تغيير بريدك",
         "code mail": "رمز التحقق", "reset mail": "استعادة كلمة المرور", "changed mail": "تم تغيير كلمة المرور",
     },
     "en": {
@@ -34,6 +35,7 @@ WORDS = {
         "other address": "Use a different email address", "profile": "My profile", "resend": "Send a new code",
         "save": "Save", "show": "Show", "sign in": "Sign in", "sign out": "Sign out",
         "unreadable": "Cannot read the code?", "without typing": "Verify without typing", "welcome": "Welcome,",
+        "send code": "Send the verification code", "stop change": "Stop the change", "change mail": "A change of your",
         "code mail": "code", "reset mail": "Reset your", "changed mail": "Your password was changed",
     },
 }  # fmt: skip
@@ -278,6 +280,37 @@ def walk_account(person: Person):
     person.arrive("")
 
 
+def walk_change_of_address(person: Person):
+    """The change of address up to its code, and the link that stops it; the person is signed in afresh."""
+    person.open("accounts/email/")
+    yield "email"
+    person.find("email").fill(person.address)
+    person.press("send code")
+    person.see_errors("email")
+    yield "email-error"
+    new = next(addresses)
+    person.find("email").fill(new)
+    person.press("send code")
+    person.arrive("accounts/email/code/")
+    yield "email-code"
+    code = code_in(person.stack.wait_for_mail(new, person.words["code mail"]))
+    person.type_code(mistype(code))
+    person.see_errors("code")
+    yield "email-code-wrong"
+    person.open("accounts/email/")
+    yield "email-waiting"
+    link = undo_link_in(person.stack.wait_for_mail(person.address, person.words["change mail"]))
+    person.page.goto(link)
+    person.arrive("accounts/email/undo/.+/")
+    yield "email-undo"
+    person.press("stop change")
+    person.arrive("accounts/email/undo/.+/")
+    yield "email-undo-done"
+    person.page.goto(link.rstrip("/")[:-1] + "/")
+    person.arrive("accounts/email/undo/.+/")
+    yield "email-undo-dead"
+
+
 def walk_sign_in(person: Person):
     """Sign-in up to the lock; the person needs an account."""
     person.open("accounts/login/")
@@ -362,6 +395,7 @@ def walk_broken_pages(person: Person, pages: dict[str, str]):
 def walk_whole_account(person: Person):
     """Everything between the declaration and a lock, by one person."""
     yield from walk_registration(person)
+    yield from walk_change_of_address(person)
     yield from walk_account(person)
     yield from walk_forgotten_password(person)
     yield from walk_sign_in(person)

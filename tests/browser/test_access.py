@@ -4,7 +4,7 @@ import io
 
 import pytest
 from django.core.mail import EmailMultiAlternatives
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.urls import path
 
 from accounts.models import Throttle
@@ -12,6 +12,7 @@ from mumaris import urls, views
 from mumaris.mail import mailbox
 from tests.browser import steps
 from tests.browser.steps import Person
+from tests.conftest import make_user
 from tests.journey import (
     NEW_PASSWORD,
     ask_reset,
@@ -20,8 +21,11 @@ from tests.journey import (
     link_in,
     mails_to,
     register,
+    sign_in,
     text_of,
     type_code,
+    undo_link_in,
+    url,
 )
 
 # As the mail of a local run needs them (mumaris/urls.py).
@@ -94,6 +98,21 @@ def test_broken_pages_are_accessible(person, broken_pages, check_walk):
     check_walk(person, steps.walk_broken_pages(person, broken_pages))
 
 
+def change_address(client, smtp, address: str, language: str):
+    """Ask for an address that is in use and for a free one, confirm it, ask for the kept one, and undo it all."""
+    sign_in(client, address, NEW_PASSWORD, language)
+    for new in (make_user("taken@example.com", language=language).email, "new@example.com"):
+        client.post(url("account_email", language=language), {"email": new})
+        deliver()
+    code = code_in(mails_to(smtp, "new@example.com")[0])
+    client.post(url("account_email_code", language=language), {"action": "verify", "code": code})
+    Throttle.objects.all().delete()
+    ask_reset(Client(), address, language)
+    deliver()
+    client.post(undo_link_in(mails_to(smtp, address)[-1]))
+    deliver()
+
+
 @pytest.fixture
 def mails(db, client, smtp):
     """Return ``mails(language)``: the HTML of every mail that an account brings about."""
@@ -114,6 +133,7 @@ def mails(db, client, smtp):
         opened = client.get(link)
         client.post(opened.url, {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD})
         deliver()
+        change_address(client, smtp, address, language)
         return [message.get_body(("html",)).get_content() for message in smtp.messages]
 
     return make
@@ -136,4 +156,7 @@ def test_mails_are_accessible(open_page, mails, axe_source, language):
             for node in rule["nodes"]
         ]
     assert told == []
-    assert len(written) == 6, "code, welcome, link, no account, account exists, password changed"
+    assert len(written) == 6 + 9, (
+        "code, welcome, link, no account, account exists, password changed; "
+        "address in use, warning, code, warning, two notices, address kept, undone, link"
+    )

@@ -1,0 +1,42 @@
+"""How fresh a proof of identity is, and the way of whoever must give a new one.
+
+allauth's own check forgets the sign-in, and keeps the whole of a late POST, passwords too, in the
+session. Here every sign-in is a proof, and of a late POST nothing is kept: the person is led back to
+the page itself.
+"""
+
+import time
+from functools import wraps
+from urllib.parse import urlencode
+
+from allauth.account.authentication import get_authentication_records
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+
+from accounts.sessions import SIGNED_IN
+
+
+def is_fresh(request: HttpRequest) -> bool:
+    """Tell whether this session was proved in the last 15 minutes: by signing in, however, or by a proof repeated."""
+    proofs = [record["at"] for record in get_authentication_records(request, request.user)]
+    # Also written when a right code completes a registration.
+    proofs.append(request.session.get(SIGNED_IN, {}).get("at", 0))
+    return time.time() - max(proofs) < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+
+
+def ask_proof(request: HttpRequest) -> HttpResponse:
+    """Lead to the page that asks for the password, and from there back to a GET of this page."""
+    page = request.get_full_path() if request.method in {"GET", "HEAD"} else request.path
+    return redirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': page})}")
+
+
+def fresh_required(view):
+    """Show a page only to somebody who has proved who they are a short while ago."""
+
+    @wraps(view)
+    def wrapped(request, *args, **kwargs):
+        return view(request, *args, **kwargs) if is_fresh(request) else ask_proof(request)
+
+    return wrapped
