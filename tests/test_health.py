@@ -35,7 +35,7 @@ def test_readyz_names_an_absent_cache_and_stays_ready(client, settings):
 
 @pytest.mark.django_db
 def test_readyz_refuses_with_migrations_missing(client):
-    MigrationRecorder(connection).record_unapplied("accounts", "0001_initial")
+    MigrationRecorder(connection).record_unapplied("profiles", "0003_roles")
     answer = client.get("/readyz")
 
     assert answer.status_code == 503

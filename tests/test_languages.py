@@ -13,6 +13,7 @@ from django.utils import timezone, translation
 
 from accounts import limits
 from mumaris import views
+from profiles.services import begin_update_request
 from tests.journey import (
     NEW_PASSWORD,
     PASSWORD,
@@ -25,6 +26,7 @@ from tests.journey import (
     text_of,
     url,
 )
+from tests.registry import make_registry_member
 from tests.test_routes import ARGUMENTS, PAGES
 
 pytestmark = pytest.mark.django_db
@@ -34,8 +36,14 @@ OPEN_PAGES = [
     "home", "contact", "terms", "privacy", "accessibility", "account_declaration", "account_login", "account_inactive",
     "account_reset_password", "account_reset_password_done", "account_reset_password_from_key",
     "account_reset_password_from_key_done", "account_email_undo",
+    "claim_objection",
 ]  # fmt: skip
-MEMBER_PAGES = ["profile", "account_change_password", "account_reauthenticate", "account_email", "account_logout"]
+MEMBER_PAGES = [
+    "profile", "account_change_password", "account_reauthenticate", "account_email", "account_logout", "claim",
+]  # fmt: skip
+# Of somebody whose member file is tied; those of one request after it.
+DATA_PAGES = ["profile", "update_begin", "update_requests"]
+REQUEST_PAGES = ["update_edit", "update_check", "update_request"]
 
 
 def assert_language(answer, language: str):
@@ -179,10 +187,23 @@ def test_code_page_of_a_new_address_says_its_language(client, member, language):
     assert_language(client.get(code_page), language)
 
 
+@pytest.mark.parametrize("language", DIRECTIONS)
+def test_pages_of_member_data_say_their_language(client, member, language):
+    file = make_registry_member(member)
+    request = begin_update_request(user=member, membership_number=file.membership_number)
+    client.force_login(member)
+    for name in DATA_PAGES:
+        assert_language(client.get(url(name, language=language)), language)
+    for name in REQUEST_PAGES:
+        assert_language(client.get(url(name, request.reference, language=language)), language)
+
+
 def test_every_page_of_the_contract_is_covered():
-    pictures = {"account_captcha_picture", "account_captcha_sound", "set_language"}
+    pictures = {"account_captcha_picture", "account_captcha_sound", "member_file", "set_language"}
     code_pages = {"account_email_verification_sent", "account_email_code"}
-    assert {*OPEN_PAGES, *MEMBER_PAGES, "account_signup", *code_pages, *pictures} == set(PAGES)
+    assert {*OPEN_PAGES, *MEMBER_PAGES, "account_signup", *code_pages, *DATA_PAGES, *REQUEST_PAGES, *pictures} == set(
+        PAGES
+    )
 
 
 RAISED = {400: BadRequest(), 403: PermissionDenied(), 500: ValueError("secret"), 503: OperationalError("secret")}

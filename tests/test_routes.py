@@ -12,6 +12,8 @@ from tests.journey import PASSWORD, sign_in, url
 pytestmark = pytest.mark.django_db
 
 TOKEN = "x" * 40
+REFERENCE = "UPD-0000-0000"
+FILE = "00000000-0000-4000-8000-000000000000"
 # Name → path after the language prefix, as the product page has them.
 PAGES = {
     "home": "",
@@ -33,6 +35,14 @@ PAGES = {
     "account_reset_password_from_key": "accounts/password/reset/key/1-abc/",
     "account_reset_password_from_key_done": "accounts/password/reset/key/done/",
     "profile": "profile/",
+    "claim": "profile/claim/",
+    "claim_objection": f"profile/claim/objection/{TOKEN}/",
+    "update_begin": "profile/update/",
+    "update_edit": f"profile/update/{REFERENCE}/",
+    "update_check": f"profile/update/{REFERENCE}/check/",
+    "update_requests": "profile/requests/",
+    "update_request": f"profile/requests/{REFERENCE}/",
+    "member_file": f"profile/files/{FILE}/",
     "account_change_password": "accounts/password/change/",
     "account_reauthenticate": "accounts/reauthenticate/",
     "account_email": "accounts/email/",
@@ -44,6 +54,11 @@ ARGUMENTS = {
     "account_captcha_sound": [TOKEN],
     "account_reset_password_from_key": ["1", "abc"],
     "account_email_undo": ["1-abc"],
+    "claim_objection": [TOKEN],
+    "update_edit": [REFERENCE],
+    "update_check": [REFERENCE],
+    "update_request": [REFERENCE],
+    "member_file": [FILE],
 }
 WITHOUT_PREFIX = {
     "root": "/",
@@ -56,6 +71,7 @@ WITHOUT_PREFIX = {
 # Everything else asks for a sign-in.
 PUBLIC = set(PAGES) - {
     "profile", "account_change_password", "account_reauthenticate", "account_email", "account_email_code",
+    "claim", "update_begin", "update_edit", "update_check", "update_requests", "update_request", "member_file",
 }  # fmt: skip
 LANGUAGES = ("ar", "en")
 
