@@ -1,0 +1,20 @@
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from profiles.demo import PASSWORD, AlreadyThere, make_demo
+
+
+class Command(BaseCommand):
+    help = "Fill a local run (DEBUG=1) with members, requests in every state and staff."
+
+    def handle(self, *args, **options):
+        if not settings.DEBUG:
+            raise CommandError("The demo makes accounts with a known password: only a local run (DEBUG=1) may.")
+        try:
+            people = make_demo()
+        except AlreadyThere:
+            raise CommandError("The demo is there already. Delete var/mumaris.sqlite3 to make it anew.") from None
+        self.stdout.write(f"Sign in at {settings.BASE_URL}/ar/accounts/login/ with the password {PASSWORD}:")
+        for who, email in [*people, ("claim waiting", "claimant@demo.example")]:
+            self.stdout.write(f"  {who:<16} {email}")
+        self.stdout.write(f"Staff work at {settings.BASE_URL}/{settings.ADMIN_URL}")
