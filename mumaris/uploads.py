@@ -20,11 +20,12 @@ class BoundedUpload(FileUploadHandler):
     def handle_raw_input(self, input_data, META, content_length, boundary, encoding=None):  # noqa: N803  (Django's)
         if content_length > MAX_REQUEST:
             raise RequestDataTooBig(f"Request body exceeded {MAX_REQUEST} bytes.")
-        user = getattr(self.request, "user", None)
-        self.is_wanted = bool(user and user.is_authenticated)
 
     def new_file(self, *args, **kwargs):
         super().new_file(*args, **kwargs)
+        # Asked here, so that a form without a file costs a visitor no look at the session.
+        user = getattr(self.request, "user", None)
+        self.is_wanted = bool(user and user.is_authenticated)
         self.content = io.BytesIO()
 
     def receive_data_chunk(self, raw_data, start):
