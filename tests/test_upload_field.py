@@ -109,7 +109,7 @@ def test_request_beyond_the_limit_is_answered_in_words(sender):
     assert "ارجع واختر ملفات لا يزيد حجم كل منها على 5 ميجابايت." in response.content.decode()
 
 
-def test_request_beyond_the_limit_is_not_read(sender, monkeypatch):
+def test_request_beyond_the_limit_is_not_taken_apart(sender, monkeypatch):
     monkeypatch.setattr(uploads.BoundedUpload, "new_file", lambda *args: pytest.fail("it was read"))
 
     assert send(sender, evidence=upload(b"x" * 19 * MB)).status_code == 400
