@@ -7,8 +7,16 @@ from django.core.files.uploadedfile import InMemoryUploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 
 MAX_FILE = 6 * 1024 * 1024
-# Three files and the fields; more is answered by the 400 page before a byte of it is read.
+# Three files and the fields; more is answered by the 400 page.
 MAX_REQUEST = 3 * MAX_FILE + 512 * 1024
+# A browser shows the answer only when somebody has read what it sent: so much is read and thrown away.
+MAX_THROWN_AWAY = 64 * 1024 * 1024
+
+
+def throw_away(stream):
+    for _ in range(MAX_THROWN_AWAY // FileUploadHandler.chunk_size):
+        if not stream.read(FileUploadHandler.chunk_size):
+            return
 
 
 class BoundedUpload(FileUploadHandler):
@@ -19,12 +27,14 @@ class BoundedUpload(FileUploadHandler):
 
     def handle_raw_input(self, input_data, META, content_length, boundary, encoding=None):  # noqa: N803  (Django's)
         if content_length > MAX_REQUEST:
+            throw_away(input_data)
             raise RequestDataTooBig(f"Request body exceeded {MAX_REQUEST} bytes.")
-        user = getattr(self.request, "user", None)
-        self.is_wanted = bool(user and user.is_authenticated)
 
     def new_file(self, *args, **kwargs):
         super().new_file(*args, **kwargs)
+        # Asked here, so that a form without a file costs a visitor no look at the session.
+        user = getattr(self.request, "user", None)
+        self.is_wanted = bool(user and user.is_authenticated)
         self.content = io.BytesIO()
 
     def receive_data_chunk(self, raw_data, start):

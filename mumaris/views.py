@@ -11,6 +11,7 @@ import sys
 from django import forms
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -102,7 +103,7 @@ def styleguide(request):
 
 
 def bad_request(request, exception=None):
-    return error_page(request, 400)
+    return error_page(request, 400, {"too_large": isinstance(exception, RequestDataTooBig)})
 
 
 def permission_denied(request, exception=None):

@@ -21,7 +21,7 @@ KINDS = {
         "accept": PICTURES,
         "label": _("Photo"),
         "help_text": _(
-            "A JPEG or PNG file of at most 5 MB, of size 4×6, at least 400 pixels wide and 600 high, "
+            "A JPEG or PNG file of at most 5 MB. The photo is of size 4×6, at least 400 pixels wide and 600 high, "
             "on a plain bright background."
         ),
         "required": _("Choose the photo."),

@@ -11,7 +11,7 @@ import pytest
 from pikepdf import Array, Name
 from PIL import Image
 
-from profiles import pdfs, pictures
+from profiles import pdf_cleaning, pdfs, pictures
 from tests.file_samples import (
     chunk,
     clean,
@@ -199,6 +199,16 @@ def test_pdf_parser_is_given_no_setting(monkeypatch):
 
     assert os.environ["SECRET_KEY"]
     assert refusal(make_pdf()) == "broken"
+
+
+def test_pdf_parser_is_not_in_the_web_process():
+    look = "import sys, mumaris.wsgi, profiles.files; sys.exit('pikepdf' in sys.modules)"
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "mumaris.settings"}
+
+    done = subprocess.run([sys.executable, "-c", look], cwd=ROOT, env=environment, timeout=60, check=False)
+
+    assert done.returncode == 0
+    assert pdfs.REFUSED == pdf_cleaning.REFUSED
 
 
 # --- In parallel ------------------------------------------------------------------------------
