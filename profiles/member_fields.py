@@ -7,9 +7,12 @@ terms by their code, countries by ISO 3166, a photo by the id of its file.
 from datetime import date
 
 from django.conf import settings
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django_countries import countries
 
+from profiles.dates import GREGORIAN, format_both
+from profiles.mobiles import format_mobile
 from profiles.models import Member, MemberFile, Rank, Specialty
 
 # Form, differences, check page and approval all go by this list, in its order.
@@ -38,7 +41,7 @@ def is_at_once(field: str) -> bool:
 
 
 def label_of(field: str) -> str:
-    return str(Member._meta.get_field(field).verbose_name)
+    return capfirst(str(Member._meta.get_field(field).verbose_name))
 
 
 def present_value(member: Member, field: str) -> str:
@@ -98,13 +101,10 @@ def show_value(field: str, value: str, terms: dict[str, str] | None = None) -> s
 
 
 def _show_number(field: str, value: str) -> str:
-    from profiles.dates import format_gregorian
-    from profiles.fields import format_mobile
-
     if field == "mobile":
         return format_mobile(value)
     if field == "birth_date":
-        return format_gregorian(date.fromisoformat(value))
+        return format_both(date.fromisoformat(value), GREGORIAN)
     return gettext("New photo") if field == "photo" else value
 
 
