@@ -1,7 +1,7 @@
 """Whose file is it? A claim ties a never-activated member file to a signed-in user, after a wait.
 
 Every failure reads the same. The registry address, if there is one, is told at once and may object; after
-CLAIM_WAIT, or by a reviewer, the file is tied. Rows are locked in one order: claim, member, account.
+CLAIM_WAIT, or by a reviewer, the file is tied. Rows are locked in one order: member, claim, account.
 """
 
 import hmac
@@ -137,6 +137,8 @@ def _refuse_taken(claim: Claim) -> None:
 
 
 def _lock(claim: Claim) -> Claim:
+    # The member first: whoever ties it refuses the other claims on it, which another reviewer may hold.
+    Member.objects.select_for_update().get(pk=claim.member_id)
     claim = Claim.objects.select_for_update(of=("self",)).select_related("user").get(pk=claim.pk)
     if claim.state != State.WAITING:
         raise ClaimDecided
@@ -155,7 +157,7 @@ def _decide(claim: Claim, state: str, mail: str, *, by: User | None = None, reas
 
 
 def _tie_claim(claim: Claim, by: User | None = None) -> Member:
-    member = Member.objects.select_for_update(of=("self",)).get(pk=claim.member_id)
+    member = Member.objects.get(pk=claim.member_id)
     _remove_unused_account(member)
     tie_member(member=member, user=claim.user)
     _decide(claim, State.TIED, "claim_tied", by=by)

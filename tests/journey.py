@@ -116,6 +116,11 @@ def undo_link_in(message) -> str:
     return re.search(r"https?://[^/\s]+(/\S*accounts/email/undo/\S+)", text_of(message))[1]
 
 
+def objection_link_in(message) -> str:
+    """Return the path of the link that stops a claim."""
+    return re.search(r"https?://[^/\s]+(/\S*claim/objection/\S+)", text_of(message))[1]
+
+
 def waiting(kind: str | None = None) -> int:
     rows = Outbox.objects.waiting()
     return rows.filter(kind=kind).count() if kind else rows.count()

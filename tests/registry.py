@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import itertools
+import os
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
@@ -11,7 +12,8 @@ from PIL import Image
 from accounts.models import SignInName
 from profiles.models import Member, Rank, Specialty
 
-counter = itertools.count(1)
+# Each command of a running stack is a process of its own.
+counter = itertools.count(os.getpid() % 10_000 * 100 + 1)
 BIRTH_DATE = dt.date(1985, 4, 5)  # 15 Rajab 1405
 
 
@@ -45,7 +47,7 @@ def make_registry_member(user=None, **fields) -> Member:
     number = next(counter)
     make_terms()
     values = {
-        "membership_number": f"1029{number:04}",
+        "membership_number": f"1029{number:06}",
         "registry_email": f"registry{number}@example.com",
         "name_arabic": "نورة سعد القحطاني",
         "name_latin": "Noura Saad Alqahtani",

@@ -12,7 +12,7 @@ from mumaris.mail.models import Outbox
 from profiles import claims
 from profiles.models import Claim, Member
 from tests.conftest import make_user
-from tests.journey import deliver, mails_to, subject_of, text_of, url
+from tests.journey import deliver, mails_to, objection_link_in, subject_of, text_of, url
 from tests.registry import make_registry_member
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +50,7 @@ def let_time_pass(hours: int) -> None:
 
 def objection_link(smtp, address: str) -> str:
     deliver()
-    return re.search(r"https?://[^/\s]+(/\S+/claim/objection/\S+)", text_of(mails_to(smtp, address)[-1]))[1]
+    return objection_link_in(mails_to(smtp, address)[-1])
 
 
 def test_claim_waits_and_ties_the_file(here, member, file, smtp):

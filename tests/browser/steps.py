@@ -6,13 +6,23 @@ With SHOTS=/folder in the environment the accessibility tests keep a picture of 
 """
 
 import itertools
+import json
 import os
 import re
 from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.journey import NEW_PASSWORD, PASSWORD, code_in, in_arabic_digits, link_in, undo_link_in
+from tests.journey import (
+    NEW_PASSWORD,
+    PASSWORD,
+    code_in,
+    in_arabic_digits,
+    link_in,
+    objection_link_in,
+    undo_link_in,
+)
+from tests.registry import make_picture
 from tests.stack import Stack
 
 expect.set_options(timeout=15_000)
@@ -26,6 +36,10 @@ WORDS = {
         "sign in": "تسجيل الدخول", "sign out": "تسجيل الخروج", "unreadable": "تتعذّر عليك قراءة الرمز؟",
         "without typing": "تحقق دون كتابة", "welcome": "مرحبًا",
         "send code": "إرسال رمز التحقق", "stop change": "إيقاف التغيير", "change mail": "طُلب تغيير بريدك",
+        "update data": "تحديث البيانات", "finish": "إنهاء التحديث", "later": "حفظ وإكمال لاحقًا",
+        "update": "تحديث بيانات الأعضاء", "withdraw": "سحب الطلب", "claim": "ربط ملف العضوية",
+        "stop claim": "لست أنا، أوقف الطلب", "claim mail": "طلب شخص ربط ملف عضويتك", "tied mail": "تم ربط ملف العضوية",
+        "received mail": "استلمنا طلبك", "approved mail": "اعتُمد طلبك",
         "code mail": "رمز التحقق", "reset mail": "استعادة كلمة المرور", "changed mail": "تم تغيير كلمة المرور",
     },
     "en": {
@@ -36,6 +50,10 @@ WORDS = {
         "save": "Save", "show": "Show", "sign in": "Sign in", "sign out": "Sign out",
         "unreadable": "Cannot read the code?", "without typing": "Verify without typing", "welcome": "Welcome,",
         "send code": "Send the verification code", "stop change": "Stop the change", "change mail": "A change of your",
+        "update data": "Update data", "finish": "Finish the update", "later": "Save and finish later",
+        "update": "Update member data", "withdraw": "Withdraw the request", "claim": "Link my member file",
+        "stop claim": "It was not me: stop it", "claim mail": "Someone asked to link", "tied mail": "is linked",
+        "received mail": "We received your request", "approved mail": "was approved",
         "code mail": "code", "reset mail": "Reset your", "changed mail": "Your password was changed",
     },
 }  # fmt: skip
@@ -57,6 +75,30 @@ def make_members(stack: Stack, count: int) -> list[str]:
         f"    make_user(address, first_name='Nora', last_name='Otaibi', language=('ar', 'en')[n % 2])",
     )  # fmt: skip
     return made
+
+
+def make_registry(stack: Stack, count: int) -> list[dict[str, str]]:
+    """Create member files that nobody has activated; return the number, identity number and address of each."""
+    made = stack.manage(
+        "shell", "--verbosity", "0", "--command",
+        "import json\n"
+        "from tests.registry import make_registry_member\n"
+        f"files = [make_registry_member(registry_email=f'registry-{os.getpid()}-{{n}}@example.com')"
+        f" for n in range({count})]\n"
+        "print(json.dumps([{'number': f.membership_number, 'identity': f.identity_number,"
+        " 'address': f.registry_email} for f in files]))",
+    )  # fmt: skip
+    return json.loads(made.stdout.strip().splitlines()[-1])
+
+
+def tie_new_file(stack: Stack, address: str) -> str:
+    """Create a member file that is tied to an account; return its membership number."""
+    made = stack.manage(
+        "shell", "--verbosity", "0", "--command",
+        "from accounts.models import User\nfrom tests.registry import make_registry_member\n"
+        f"print(make_registry_member(User.objects.get(email={address!r})).membership_number)",
+    )  # fmt: skip
+    return made.stdout.strip().splitlines()[-1]
 
 
 def forgive(problems: list[str], status: int):
@@ -188,6 +230,18 @@ class Person:
         self.page.get_by_role("banner").get_by_role("button", name=self.words["sign out"], exact=True).click()
         self.arrive("")
 
+    # --- Member data --------------------------------------------------------------------------
+
+    def fill_claim(self, file: dict[str, str], birth_date: str = "15/07/1405", calendar: str = "hijri"):
+        self.find("membership_number").fill(file["number"])
+        self.find("identity_number").fill(file["identity"])
+        self.find("birth_date").fill(birth_date)
+        self.page.locator(f"main [name=calendar][value={calendar}]").check()
+
+    def attach(self, name: str, width: int = 600, height: int = 900):
+        picture = {"name": "scan.jpg", "mimeType": "image/jpeg", "buffer": make_picture(width, height).read()}
+        self.find(name).set_input_files(picture)
+
     # --- Passwords ----------------------------------------------------------------------------
 
     def ask_for_link(self):
@@ -309,6 +363,77 @@ def walk_change_of_address(person: Person):
     person.page.goto(link.rstrip("/")[:-1] + "/")
     person.arrive("accounts/email/undo/.+/")
     yield "email-undo-dead"
+
+
+def walk_claim(person: Person, file: dict[str, str]):
+    """From no member file to a claim that waits, and the registry address that stops it."""
+    person.open("profile/claim/")
+    yield "claim"
+    person.press("next")
+    person.see_errors("membership_number", "identity_number", "birth_date")
+    yield "claim-empty"
+    person.fill_claim(file, birth_date="1405-07-15", calendar="gregorian")
+    person.press("next")
+    person.see_errors("birth_date")
+    yield "claim-errors"
+    person.fill_claim(file, birth_date="16/07/1405")
+    with person.page.expect_navigation():
+        person.press("next")
+    yield "claim-failed"
+    person.fill_claim(file)
+    person.press("next")
+    person.arrive("profile/claim/")
+    expect(person.page.locator("form [name=birth_date]")).to_have_count(0)
+    yield "claim-waiting"
+    mail = person.stack.wait_for_mail(file["address"], WORDS["ar"]["claim mail"])
+    link = objection_link_in(mail).replace("/ar/", f"/{person.language}/", 1)
+    person.page.goto(link)
+    person.arrive("profile/claim/objection/.+/")
+    yield "claim-objection"
+    person.press("stop claim")
+    person.arrive("")
+    yield "claim-stopped"
+    person.page.goto(link)
+    yield "claim-objection-dead"
+
+
+def walk_update(person: Person, number: str):
+    """From the membership number to a request under review and its withdrawal; the person's file is tied."""
+    person.open("profile/")
+    yield "profile-member"
+    person.open("profile/update/")
+    yield "update"
+    person.find("membership_number").fill("99999999")
+    person.press("update data")
+    person.see_errors("membership_number")
+    yield "update-wrong-number"
+    person.find("membership_number").fill(in_arabic_digits(number))
+    person.press("update data")
+    person.arrive("profile/update/UPD-.+/")
+    yield "update-edit"
+    for name in ("mobile", "birth_date", "name_latin", "identity_number"):
+        person.find(name).fill("1")
+    person.attach("evidence")
+    person.attach("photo", 900, 600)
+    person.press("next")
+    person.see_errors("mobile", "name_latin", "birth_date", "identity_number", "photo")
+    yield "update-edit-errors"
+    person.page.goto(person.page.url)
+    person.find("workplace").fill("مستشفى الواحة")
+    person.find("mobile").fill("0501234567")
+    person.attach("photo")
+    person.press("next")
+    person.arrive("profile/update/UPD-.+/check/")
+    yield "update-check"
+    person.press("later")
+    person.arrive("profile/requests/")
+    yield "requests"
+    person.page.go_back()
+    person.press("finish")
+    person.arrive("profile/requests/UPD-.+/")
+    yield "request-submitted"
+    person.press("withdraw")
+    yield "request-withdrawn"
 
 
 def walk_sign_in(person: Person):

@@ -72,6 +72,17 @@ def test_pages_of_an_account_are_accessible(person, check_walk, problems):
     steps.forgive(problems, 429)
 
 
+@pytest.mark.timeout(240)
+def test_pages_of_member_data_are_accessible(person, stack, check_walk, problems):
+    file = steps.make_registry(stack, 1)[0]
+    [claimant] = steps.make_members(stack, 1)
+    person.address = claimant
+    person.sign_in()
+    check_walk(person, steps.walk_claim(person, file))
+    number = steps.tie_new_file(stack, claimant)
+    check_walk(person, steps.walk_update(person, number))
+
+
 def test_refusals_are_accessible(person, check_walk, problems):
     check_walk(person, steps.walk_refusals(person))
     for status in (400, 403, 404, 429):
