@@ -31,6 +31,9 @@ from profiles.refusals import (
 State, Step = UpdateRequest.State, RequestStep.Kind
 
 
+# What a decision may be refused for.
+REFUSALS = (OwnRequest, StateChanged, ChangedElsewhere, HeldByAnother, ChangedMeanwhile, IdentityTaken)
+
 # --- The member ---------------------------------------------------------------------------------
 
 
