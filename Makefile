@@ -5,10 +5,10 @@ PORT ?= 8000
 ARGS ?=
 VENV := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test check messages stack timing weights passwords lock
+.PHONY: help run test check messages stack timing weights passwords import-speed lock
 
 help: ## list the doors
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -71,6 +71,11 @@ weights: .venv/.dev-stamp ## measure what the pages weigh, first visit and repea
 
 passwords: .venv/.dev-stamp ## count what the password rule refuses and accepts
 	$(VENV)/python -m tests.common_passwords
+
+# Rows that import-speed makes and imports.
+ROWS ?= 1000000
+import-speed: .venv/.dev-stamp ## import a registry of ROWS rows into a fresh PostgreSQL, twice; rate and memory
+	$(VENV)/python -m tests.import_speed --rows $(ROWS)
 
 # Neither the index nor local folders may stand in a lock: it is the same on every machine.
 # UPGRADE=--upgrade takes the newest versions; without it the locked ones are kept.

@@ -11,16 +11,11 @@ from PIL import Image
 
 from accounts.models import SignInName
 from profiles.models import Member, Rank, Specialty
+from tests.registry_rows import add_check_digit
 
 # Each command of a running stack is a process of its own.
 counter = itertools.count(os.getpid() % 10_000 * 100 + 1)
 BIRTH_DATE = dt.date(1985, 4, 5)  # 15 Rajab 1405
-
-
-def add_check_digit(nine: str) -> str:
-    """Return ten digits whose last is the Luhn check digit of the nine."""
-    total = sum(sum(divmod(int(digit) * (2 - place % 2), 10)) for place, digit in enumerate(nine))
-    return f"{nine}{-total % 10}"
 
 
 def make_national_id(number: int) -> str:
