@@ -135,7 +135,7 @@ def read_xlsx(file: BinaryIO) -> Iterator[tuple[int, list[str] | str]]:
             if number > MAX_XLSX_ROWS + 1:
                 raise RefusedImport(say_too_large())
             yield number, read_cells(row)
-    except (InvalidFileException, KeyError, IndexError, ValueError, zipfile.BadZipFile, SyntaxError) as error:
+    except (InvalidFileException, KeyError, IndexError, ValueError, OSError, zipfile.BadZipFile, SyntaxError) as error:
         # SyntaxError: what the XML parsers raise, entity bombs included.
         raise RefusedImport(_("The Excel file is damaged. Save it as “CSV UTF-8” and import that.")) from error
 

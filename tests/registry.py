@@ -31,6 +31,9 @@ def make_terms() -> None:
     for model, code, ar, en in (
         (Specialty, "nursing", "التمريض", "Nursing"),
         (Specialty, "pharmacy", "الصيدلة", "Pharmacy"),
+        (Specialty, "medicine", "الطب البشري", "Medicine"),
+        (Specialty, "laboratory", "المختبرات الطبية", "Medical laboratory"),
+        (Rank, "technician", "فني", "Technician"),
         (Rank, "specialist", "أخصائي", "Specialist"),
         (Rank, "consultant", "استشاري", "Consultant"),
     ):
