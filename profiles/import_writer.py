@@ -33,6 +33,7 @@ class Outcome:
     changed: int = 0
     unchanged: int = 0
     accounts: int = 0
+    written: list[tuple[str, tuple[int, str, str, str]]] = field(default_factory=list)
     kept: list[tuple[int, str, str, str]] = field(default_factory=list)
     refused: list[tuple[int, str, str, str]] = field(default_factory=list)
 
@@ -91,6 +92,7 @@ def create_members(rows: list[Row], outcome: Outcome) -> None:
     ]
     insert_rows(Member, members)
     outcome.created += len(members)
+    outcome.written += [("created", (row.line, row.number, "", "")) for row in rows]
 
 
 def update_member(member: Member, row: Row, outcome: Outcome, *, overwrite: bool) -> None:
@@ -115,6 +117,8 @@ def update_member(member: Member, row: Row, outcome: Outcome, *, overwrite: bool
     if "birth_date" in written and member.user_id:
         User.objects.filter(pk=member.user_id).update(birth_date=member.birth_date)
     outcome.changed += 1
+    names = ", ".join(FIELD_OF.get(name, name) for name in written)
+    outcome.written.append(("changed", (row.line, row.number, names, "")))
 
 
 # --- Accounts -------------------------------------------------------------------------------------

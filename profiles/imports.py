@@ -61,24 +61,29 @@ class Repeated:
     rows: int
 
 
-def import_file(
-    file: BinaryIO,
+def import_file(file: BinaryIO, **options) -> Report:
+    """Import a CSV or XLSX file of members; ``options`` are those of ``import_lines``. Raises RefusedImport."""
+    return import_lines(lambda: read_lines(file), **options)
+
+
+def import_lines(
+    read: Callable[[], Iterator[Line]],
     *,
     dry_run: bool = False,
     overwrite: bool = False,
     report_to: TextIO | None = None,
     tell: Callable[[int, int], None] = say_nothing,
 ) -> Report:
-    """Import a CSV or XLSX file of members. ``tell(done, total)`` hears of progress in rows.
+    """Import rows that ``read`` yields from their start each time. ``tell(done, total)`` hears of progress.
 
-    ``report_to`` gets every refused or kept row as CSV. Raises RefusedImport, and then nothing was written.
+    ``report_to`` gets every row that is new, changed, kept or refused, as CSV. Raises RefusedImport.
     """
     known_terms.cache_clear()
     with one_at_a_time():
-        repeated = find_repeated(read_lines(file))
+        repeated = find_repeated(read())
         report, book = Report(), ReportBook(report_to)
         seen: set[str] = set()
-        for batch in take_batches(read_lines(file), BATCH):
+        for batch in take_batches(read(), BATCH):
             rows = clean_batch(batch, repeated, seen, report, book)
             once = {row.email for row in rows if row.email and fold(row.email) not in repeated.addresses}
             add_up(report, book, write_until_done(rows, once=once, overwrite=overwrite, dry_run=dry_run))
@@ -193,6 +198,8 @@ def add_up(report: Report, book: "ReportBook", outcome: Outcome) -> None:
     report.unchanged += outcome.unchanged
     report.accounts += outcome.accounts
     report.kept += len({line for line, *_rest in outcome.kept})
+    for name, entry in outcome.written:
+        book.write(name, entry)
     for entry in outcome.kept:
         book.write("kept", entry)
     for entry in outcome.refused:
@@ -207,7 +214,7 @@ def report_refusal(report: Report, book: "ReportBook", entry: tuple[int, str, st
 
 
 class ReportBook:
-    """The report as CSV: every refused and kept row with its reason, nothing in it a formula."""
+    """The report as CSV: every row that is not as it was, with its reason; nothing in it is a formula."""
 
     def __init__(self, target: TextIO | None):
         self.writer = csv.writer(target, quoting=csv.QUOTE_ALL) if target else None
