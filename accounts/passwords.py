@@ -13,6 +13,7 @@ from math import prod
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+from hijridate import Gregorian
 from zxcvbn import matching, zxcvbn
 
 from accounts import password_words as words
@@ -197,19 +198,28 @@ def render_dates(date) -> set[str]:
 
 
 def render_gregorian(date) -> set[str]:
-    year, short = f"{date.year:04}", f"{date.year % 100:02}"
-    texts = set()
-    for day, month in [(f"{date.day:02}", f"{date.month:02}"), (f"{date.day}", f"{date.month}")]:
-        for y in (year, short):
-            texts |= {day + month + y, month + day + y, y + month + day, y + day + month}
-    for month in (f"{date:%b}".lower(), f"{date:%B}".lower()):
-        texts |= {f"{date.day}{month}{year}", f"{month}{date.day}{year}", f"{year}{month}{date.day}", month + year}
-    return texts
+    return render_parts(date.year, date.month, date.day, {f"{date:%b}".lower(), f"{date:%B}".lower()})
 
 
 def render_hijri(date) -> set[str]:
-    """Return the Umm al-Qura renderings: empty until ``hijridate`` comes with the member's birth date."""
-    return set()
+    """Return the Umm al-Qura renderings of a Gregorian date; none of one outside its table (from August 1924 on)."""
+    try:
+        hijri = Gregorian.fromdate(date).to_hijri()
+    except OverflowError:
+        return set()
+    names = {words.squeeze(hijri.month_name(language)) for language in ("ar", "en")}
+    return render_parts(hijri.year, hijri.month, hijri.day, names)
+
+
+def render_parts(year: int, month: int, day: int, names: set[str]) -> set[str]:
+    """Return a date in every order, with and without leading zeros, with its month as a number and by ``names``."""
+    texts = set()
+    for d, m in [(f"{day:02}", f"{month:02}"), (f"{day}", f"{month}")]:
+        for y in (f"{year:04}", f"{year % 100:02}"):
+            texts |= {d + m + y, m + d + y, y + m + d, y + d + m}
+    for name in names:
+        texts |= {f"{day}{name}{year:04}", f"{name}{day}{year:04}", f"{year:04}{name}{day}", f"{name}{year:04}"}
+    return texts
 
 
 # --- Strength ---------------------------------------------------------------------------------

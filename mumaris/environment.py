@@ -1,8 +1,9 @@
-"""How a secret is read: required in production, derived from the machine in a local run."""
+"""How settings are read that need more than a type: secrets, and patterns that operators write."""
 
 import hashlib
+import re
 
-from environs import Env, EnvError
+from environs import Env, EnvError, ValidationError
 
 MIN_LENGTH = 32
 
@@ -18,3 +19,13 @@ def secret_or_local(env: Env, name: str, debug: bool) -> str:
     if len(value) < MIN_LENGTH:
         raise EnvError(f'Environment variable "{name}" must have at least {MIN_LENGTH} characters')
     return value
+
+
+def refuse_bad_pattern(pattern: str) -> None:
+    """Raise ValidationError, which environs tells with the name of the setting, for what is no regular expression."""
+    try:
+        matches_nothing = re.compile(pattern, re.ASCII).fullmatch("") is not None
+    except re.error as error:
+        raise ValidationError(f"must be a regular expression: {error}") from error
+    if matches_nothing:
+        raise ValidationError("must be a regular expression that an empty text does not match")

@@ -4,10 +4,15 @@ import re
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.forms.renderers import TemplatesSetting
 from django.utils.translation import gettext_lazy as _
 
 from mumaris import text
+
+# Normalising sorts the marks on one letter, which costs the square of their number (64,000: 2 s, measured).
+# Nothing longer than this is normalised; no field takes as much.
+MAX_TYPED = 1000
 
 
 class FieldRenderer(TemplatesSetting):
@@ -49,11 +54,14 @@ class NameField(forms.CharField):
         super().__init__(max_length=max_length, widget=widget, **kwargs)
 
     def to_python(self, value):
-        return text.clean_line(super().to_python(value))
+        value = super().to_python(value)
+        if len(value) > MAX_TYPED:
+            MaxLengthValidator(self.max_length)(value)
+        return text.clean_line(value)
 
     def validate(self, value):
         super().validate(value)
-        if fault := text.name_fault(value):
+        if value and (fault := text.name_fault(value)):
             raise ValidationError(NAME_FAULTS[fault], code=fault)
 
 
@@ -72,15 +80,15 @@ class AddressField(forms.CharField):
         kwargs.setdefault("error_messages", {"required": _("Enter your email address.")})
         widget = TextWidget(dir="ltr", autocomplete=autocomplete, autocapitalize="none", spellcheck="false")
         widget.input_type = "email"
-        super().__init__(max_length=1000, widget=widget, **kwargs)
-        # The limit above only bounds the work; this keeps browsers from cutting a pasted address.
-        self.widget.attrs.pop("maxlength", None)
+        super().__init__(widget=widget, **kwargs)
 
     def to_python(self, value):
         value = super().to_python(value)
         if value in self.empty_values:
             return value
         try:
+            if len(value) > MAX_TYPED:
+                raise ValueError("longer than any address")
             return text.canonical_address(value)
         except ValueError as error:
             raise ValidationError(_("Enter a valid email address, like name@example.com."), code="invalid") from error

@@ -14,7 +14,7 @@ from environs import Env, validate
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from mumaris.environment import secret_or_local
+from mumaris.environment import refuse_bad_pattern, secret_or_local
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
@@ -201,6 +201,7 @@ ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 
 # The visual code on sign-in: "always", "after_failures" or "never".
 VISUAL_CODE = env.str("VISUAL_CODE", "always", validate=validate.OneOf(["always", "after_failures", "never"]))
+MEMBERSHIP_NUMBER_PATTERN = env.str("MEMBERSHIP_NUMBER_PATTERN", "[0-9]{6,10}", validate=refuse_bad_pattern)
 
 CODE_LIFETIME = timedelta(minutes=10)
 RESET_LINK_LIFETIME = timedelta(minutes=60)

@@ -96,6 +96,17 @@ def name_fault(value: str) -> str:
     return ""
 
 
+def line_fault(value: str) -> str:
+    """Return why a cleaned line is no text to show ("bidi", "marks", "hidden", "letters") or an empty string."""
+    if BIDI_OVERRIDES.search(value):
+        return "bidi"
+    if MARK_PILES.search(unicodedata.normalize("NFD", value)):
+        return "marks"
+    if any(unicodedata.category(c) in {"Cc", "Cf", "Co", "Cs"} for c in JOINERS.sub("", value)):
+        return "hidden"
+    return "" if any(c.isalnum() and c not in BLANK_LETTERS for c in value) else "letters"
+
+
 def _belongs_in_name(character: str) -> bool:
     if character in BLANK_LETTERS:
         return False

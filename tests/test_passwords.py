@@ -97,6 +97,29 @@ def test_password_like_the_birth_date_is_refused(password):
     assert "password_like_birth_date" not in list_codes(password, NOURA)
 
 
+@pytest.mark.parametrize(
+    "password",
+    [
+        "Kx#12101410", "Zq_1410/10/12", "xkq 12-10-10 vt", "Kq#12Shawwal1410", "Shawwal-1410#X", "Xk١٢١٠١٤١٠#",
+        "Aa#12شوال1410", "X#شوّال١٤١٠z",
+    ],
+)  # fmt: skip
+def test_password_like_the_hijri_birth_date_is_refused(password):
+    """7 May 1990 is 12 Shawwal 1410."""
+    assert "password_like_birth_date" in list_codes(password, BORN)
+    assert "password_like_birth_date" not in list_codes(password, NOURA)
+
+
+def test_hijri_renderings_are_those_of_umm_al_qura():
+    found = passwords.render_hijri(date(1985, 4, 5))
+    assert {"15071405", "14050715", "15rajab1405", "15رجب1405", "150705", "rajab1405"} <= found
+    assert {"1rabialawwal1446", "ربيعالاول1446"} <= passwords.render_hijri(date(2024, 9, 4)), (
+        "spelt as passwords are read"
+    )
+    assert passwords.render_hijri(date(1924, 7, 31)) == set()
+    assert passwords.render_hijri(date(2077, 11, 17)) == set()
+
+
 @pytest.mark.parametrize("password", ["Mumaris@8371", "Mum4r1s#81", "$CFHS#8371x", "siramuM#8371", "Aa@ممارس8371"])
 def test_password_like_the_service_is_refused(password):
     assert list_codes(password) == ["password_like_service"]

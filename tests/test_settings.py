@@ -131,6 +131,9 @@ def test_missing_setting_is_named(read_settings, name):
         ("TRUSTED_PROXY_COUNT", "many"),
         ("VISUAL_CODE", "sometimes"),
         ("DEBUG", "perhaps"),
+        ("MEMBERSHIP_NUMBER_PATTERN", "[0-9"),
+        ("MEMBERSHIP_NUMBER_PATTERN", ""),
+        ("MEMBERSHIP_NUMBER_PATTERN", "[0-9]*"),
     ],
 )
 def test_wrong_setting_is_named(read_settings, name, value):
@@ -138,6 +141,11 @@ def test_wrong_setting_is_named(read_settings, name, value):
         read_settings(**{name: value})
 
     assert "short-and-secret" not in str(refusal.value)
+
+
+def test_membership_numbers_have_a_pattern_of_their_own(read_settings):
+    assert read_settings().MEMBERSHIP_NUMBER_PATTERN == "[0-9]{6,10}"
+    assert read_settings(MEMBERSHIP_NUMBER_PATTERN="[A-Z][0-9]{7}").MEMBERSHIP_NUMBER_PATTERN == "[A-Z][0-9]{7}"
 
 
 @pytest.mark.parametrize("changes", [{}, {"BASE_URL": "http://localhost:8000", "TRUSTED_PROXY_COUNT": None}])
