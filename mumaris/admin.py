@@ -1,6 +1,6 @@
 """Django admin behind the portal's own sign-in: its own form would have no limits and no visual code."""
 
-from django.contrib.admin import AdminSite, ModelAdmin
+from django.contrib.admin import AdminSite, ModelAdmin, ShowFacets
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseRedirect
 from django.urls import reverse
@@ -40,10 +40,14 @@ class PortalModelAdmin(ModelAdmin):
     """Lists that count once and answer no question about a field that they do not show."""
 
     show_full_result_count = False
+    # Each would count all rows once for every choice of a filter.
+    show_facets = ShowFacets.NEVER
 
     def lookup_allowed(self, lookup, value, request=None):
         # Django allows ?password__startswith=…, and a hash is read letter by letter.
-        return lookup.partition("__")[0] in self.list_filter and super().lookup_allowed(lookup, value, request)
+        # A filter of our own goes by the name of its parameter.
+        names = {getattr(entry, "parameter_name", entry) for entry in self.list_filter}
+        return lookup.partition("__")[0] in names and super().lookup_allowed(lookup, value, request)
 
 
 class ReadOnlyAdmin(PortalModelAdmin):
