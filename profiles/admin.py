@@ -1,3 +1,3 @@
 """Member data for staff. Every value is written by the acts alone."""
 
-from profiles import review_admin  # noqa: F401  (registers the queue)
+from profiles import claim_admin, member_admin, review_admin  # noqa: F401  (each registers its models)
