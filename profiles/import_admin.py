@@ -44,7 +44,7 @@ class RegistryFile(Format):
             raise RefusedImport(_("The file has more than 2,000 rows. Import it with the command import_members."))
         for line in lines:
             if line.fault:
-                raise RefusedImport(_("Line %(number)d: %(fault)s") % {"number": line.number, "fault": line.fault})
+                raise RefusedImport(_("Line %(line)s: %(fault)s") % {"line": line.number, "fault": line.fault})
         dataset = Dataset(headers=COLUMNS)
         for line in lines:
             dataset.append([line.cells.get(column, "") for column in COLUMNS])

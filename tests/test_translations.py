@@ -42,7 +42,10 @@ BARE_TANWEEN = (
     r"(?<![ء-ي])(و?)(لاحقا|فورا|أيضا|جدا|مثلا|أولا|صحيحا|جديدا|بريدا|رمزا|رابطا|حسابا|حرفا|رقما|دائما|مجددا)(?![ء-ي])"
 )
 # Latin words that stand in Arabic text as they are.
-LATIN = {"name@example.com", "JavaScript", "Google", "SHA-256", "abcd", "JPEG", "PNG", "PDF"}
+LATIN = {
+    "name@example.com", "JavaScript", "Google", "SHA-256", "abcd", "JPEG", "PNG", "PDF",
+    "CSV", "UTF-8", "XLSX", "YYYY-MM-DD", "import_members",
+}  # fmt: skip
 # Sentences of libraries whose value we do not repeat.
 MAY_DROP_VALUES = {
     "Select a valid choice. %(value)s is not one of the available choices.",
