@@ -91,7 +91,7 @@ def name_fault(value: str) -> str:
         return "bidi"
     if MARK_PILES.search(unicodedata.normalize("NFD", value)):
         return "marks"
-    if not any(c.isalpha() and c != TATWEEL for c in value) or not all(_belongs_in_name(c) for c in value):
+    if not any(c.isalpha() and c != TATWEEL for c in value) or not all(_belongs_in_name(c) for c in set(value)):
         return "letters"
     return ""
 
@@ -102,7 +102,7 @@ def line_fault(value: str) -> str:
         return "bidi"
     if MARK_PILES.search(unicodedata.normalize("NFD", value)):
         return "marks"
-    if any(unicodedata.category(c) in {"Cc", "Cf", "Co", "Cs"} for c in JOINERS.sub("", value)):
+    if any(unicodedata.category(c) in {"Cc", "Cf", "Co", "Cs"} for c in set(JOINERS.sub("", value))):
         return "hidden"
     return "" if any(c.isalnum() and c not in BLANK_LETTERS for c in value) else "letters"
 

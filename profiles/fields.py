@@ -1,6 +1,7 @@
 """The form fields of member data. Each refuses in one sentence whatever is no value of its kind."""
 
 import unicodedata
+from functools import lru_cache
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -159,7 +160,7 @@ class FullNameField(NameField):
         super().validate(value)
         if not value:
             return
-        if not all(is_of_script(c, self.script) for c in value if c.isalpha()):
+        if not all(is_of_script(c, self.script) for c in set(value) if c.isalpha()):
             raise ValidationError(self.error_messages["script"], code="script")
         if sum(any(c.isalpha() and c != text.TATWEEL for c in word) for word in value.split()) < 2:
             raise ValidationError(_("Enter at least two names: the first name and the family name."), code="one_word")
@@ -195,6 +196,7 @@ class LatinNameField(FullNameField):
         self.widget.attrs |= {"lang": "en", "spellcheck": "false"}
 
 
+@lru_cache(4096)
 def is_of_script(letter: str, script: str) -> bool:
     """Tell whether a letter is Arabic or Latin; apostrophes among the letters belong to both."""
     return unicodedata.name(letter, "").startswith((script, "MODIFIER LETTER"))

@@ -14,6 +14,7 @@ from mumaris.admin import PortalModelAdmin, ReadOnlyAdmin
 from mumaris.capped_pages import CappedPaginator
 from profiles.fields import LineField
 from profiles.identity import IDENTITY_KINDS, clean_identity_number, clean_membership_number
+from profiles.import_admin import MemberImportMixin
 from profiles.member_record import WHOLE, list_lines, show_registry_email
 from profiles.models import Member, Rank, RecordView, Specialty
 from profiles.record_views import record_view
@@ -27,9 +28,8 @@ WHAT = {
 }
 
 
-# What changes the registry (its import) joins as a mixin in front of ReadOnlyAdmin.
 @admin.register(Member)
-class MemberAdmin(ReadOnlyAdmin):
+class MemberAdmin(MemberImportMixin, ReadOnlyAdmin):
     list_display = ["number", "full_name", "is_tied", "specialty", "registration_expiry"]
     list_select_related = ["specialty"]
     list_per_page = 50
