@@ -9,8 +9,11 @@ import io
 from uuid import uuid4
 
 from cryptography.fernet import InvalidToken
+from django.contrib import messages
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
+from django.http import HttpResponseRedirect
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from import_export.admin import ImportMixin
@@ -33,6 +36,9 @@ TYPES = {"created": RowResult.IMPORT_TYPE_NEW, "changed": RowResult.IMPORT_TYPE_
 
 class RegistryFile(Format):
     """CSV or XLSX, told apart by content and read within bounds."""
+
+    def __init__(self, encoding=None):
+        """Take what django-import-export gives every format; the reader finds the encoding itself."""
 
     def get_title(self):
         return gettext_lazy("CSV (UTF-8) or XLSX")
@@ -128,6 +134,18 @@ class MemberImportMixin(ImportMixin):
 
     def get_import_formats(self):
         return [RegistryFile]
+
+    def process_import(self, request, **kwargs):
+        try:
+            return super().process_import(request, **kwargs)
+        except RefusedImport as refused:
+            messages.error(request, str(refused))
+            return HttpResponseRedirect(reverse("admin:profiles_member_import"))
+
+    def add_success_message(self, result, request):
+        told = _("Import finished: %(new)s new members, %(changed)s changed.")
+        new, changed = (result.totals[kind] for kind in (RowResult.IMPORT_TYPE_NEW, RowResult.IMPORT_TYPE_UPDATE))
+        messages.success(request, told % {"new": new, "changed": changed})
 
     def add_data_read_fail_error_to_form(self, form, e):
         told = str(e) if isinstance(e, RefusedImport) else _("The file cannot be read. Save it as “CSV UTF-8”.")
