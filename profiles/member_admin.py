@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -140,7 +141,8 @@ class RecordViewAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("membership number"))
     def number(self, row):
-        return format_html('<bdi dir="ltr" class="num">{}</bdi>', row.member.membership_number)
+        page = reverse("admin:profiles_member_change", args=[row.member_id])
+        return format_html('<a href="{}"><bdi dir="ltr" class="num">{}</bdi></a>', page, row.member.membership_number)
 
     @admin.display(description=gettext_lazy("viewed by"))
     def viewer(self, row):
