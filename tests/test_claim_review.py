@@ -1,11 +1,9 @@
 """Story: a reviewer decides on claims and looks members up; every look is recorded."""
 
-import importlib
 from datetime import timedelta
 
 import pytest
-from django.conf import settings
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -18,32 +16,13 @@ from profiles.models import Claim, Member, RecordView, Specialty
 from tests.conftest import make_user
 from tests.journey import deliver, mails_to, subject_of, text_of, waiting
 from tests.registry import BIRTH_DATE, make_registry_member
+from tests.roles import give_role, signed_in
 
 pytestmark = pytest.mark.django_db
 State = Claim.State
-ROLES = importlib.import_module("profiles.migrations.0003_roles").ROLES
 CLAIMS = reverse("admin:profiles_claim_changelist")
 MEMBERS = reverse("admin:profiles_member_changelist")
 VIEWS = reverse("admin:profiles_recordview_changelist")
-
-
-def give_role(user, role: str):
-    """Put a user into a role's group, made anew where a test has emptied the tables."""
-    group, _made = Group.objects.get_or_create(name=role)
-    for permission in ROLES[role]:
-        app, codename = permission.split(".")
-        group.permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
-    user.is_staff = True
-    user.save()
-    user.groups.add(group)
-    return user
-
-
-def signed_in(user, language: str = "en") -> Client:
-    client = Client()
-    client.force_login(user)
-    client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
-    return client
 
 
 @pytest.fixture

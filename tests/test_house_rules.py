@@ -33,7 +33,9 @@ MAY_HOLD_ADDRESS = {
 }
 MAY_BE_PHYSICAL: set[tuple[str, str]] = set()
 # Names that a library calls.
-NAMED_BY_LIBRARIES = {"handle", "handle_no_permission", "handle_raw_input", "process_exception", "process_view"}
+NAMED_BY_LIBRARIES = {
+    "handle", "handle_no_permission", "handle_raw_input", "process_exception", "process_import", "process_view",
+}  # fmt: skip
 
 
 def name_of(file: Path) -> str:

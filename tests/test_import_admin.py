@@ -3,10 +3,8 @@
 import re
 
 import pytest
-from django.conf import settings
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
@@ -14,8 +12,8 @@ from profiles import import_admin
 from profiles.models import Member
 from tests.registry import make_registry_member, make_terms
 from tests.registry_rows import make_rows
+from tests.roles import give_role, signed_in
 from tests.test_import import GOOD, another, write_csv, write_xlsx
-from tests.test_review import give_role
 
 pytestmark = pytest.mark.django_db
 IMPORT, CONFIRM = reverse("admin:profiles_member_import"), reverse("admin:profiles_member_process_import")
@@ -24,13 +22,6 @@ IMPORT, CONFIRM = reverse("admin:profiles_member_import"), reverse("admin:profil
 @pytest.fixture(autouse=True)
 def _terms(db):
     make_terms()
-
-
-def signed_in(user, language: str = "en") -> Client:
-    client = Client()
-    client.force_login(user)
-    client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
-    return client
 
 
 @pytest.fixture

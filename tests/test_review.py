@@ -1,11 +1,11 @@
 """Story: a reviewer works the queue in the admin, from the list to the decision and its mail."""
 
-import importlib
 import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import Group, Permission
+from django.conf import settings
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -17,23 +17,11 @@ from profiles.working_days import count_working_days, overdue_before
 from tests.conftest import make_user
 from tests.journey import deliver, mails_to, subject_of, text_of
 from tests.registry import make_registry_member
+from tests.roles import give_role
 
 pytestmark = pytest.mark.django_db
 State = UpdateRequest.State
 LIST = reverse("admin:profiles_updaterequest_changelist")
-ROLES = importlib.import_module("profiles.migrations.0003_roles").ROLES
-
-
-def give_role(user, role: str):
-    """Put a user into a role's group, made anew where a test has emptied the tables."""
-    group, _made = Group.objects.get_or_create(name=role)
-    for permission in ROLES[role]:
-        app, codename = permission.split(".")
-        group.permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
-    user.is_staff = True
-    user.save()
-    user.groups.add(group)
-    return user
 
 
 @pytest.fixture
@@ -44,7 +32,7 @@ def reviewer(reviewer):
 @pytest.fixture
 def here(client, reviewer):
     client.force_login(reviewer)
-    client.cookies["language"] = client.cookies["__Host-language"] = "en"
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
     return client
 
 
@@ -279,7 +267,7 @@ def test_senior_approves_several_at_once(client, reviewer):
     senior = give_role(make_user("senior@example.com"), "senior reviewer")
     services.hold_for_review(request=requests[0], reviewer=reviewer)
     client.force_login(senior)
-    client.cookies["language"] = client.cookies["__Host-language"] = "en"
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
     chosen = {"action": "approve_selected", "_selected_action": [request.pk for request in requests]}
     page = client.post(f"{LIST}?reviewer=all", chosen, follow=True).content.decode()
     assert "2 requests were approved." in page
@@ -341,7 +329,7 @@ def test_member_and_visitor_reach_no_review(client, member, sent):
 @pytest.mark.parametrize("language", ["ar", "en"])
 def test_review_works_in_both_languages(client, reviewer, sent, language):
     client.force_login(reviewer)
-    client.cookies["language"] = client.cookies["__Host-language"] = language
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
     for page in (LIST, page_of(sent)):
         shown = client.get(page).content.decode()
         assert f'<html lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}"' in shown

@@ -10,10 +10,10 @@ from profiles.models import Claim, Member, UpdateRequest
 from tests.conftest import make_user
 from tests.journey import url
 from tests.registry import make_registry_member
-from tests.test_claim_review import give_role, make_claim
+from tests.roles import give_role
+from tests.test_claim_review import make_claim
 from tests.test_parallel import together
 
-pytest.importorskip("profiles.review_admin", reason="the queue of update requests is not here")
 pytestmark = pytest.mark.django_db(transaction=True)
 State = UpdateRequest.State
 ENDS = ("update_approved", "update_rejected", "update_returned", "update_withdrawn")

@@ -8,14 +8,14 @@ from playwright.sync_api import expect
 from tests.browser import steps
 from tests.browser.steps import DIRECTIONS, Person
 
-pytest.importorskip("profiles.review_admin", reason="the queue of update requests is not here")
 PLACES = [("ar", 390), ("ar", 1280), ("en", 1280)]
 SEED = """
 import json
 from profiles import services
 from tests.conftest import make_user
 from tests.registry import make_registry_member
-from tests.test_claim_review import give_role, make_claim
+from tests.roles import give_role
+from tests.test_claim_review import make_claim
 
 def send(address, **wish):
     user = make_user(address, first_name="نورة", last_name="العتيبي")

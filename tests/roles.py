@@ -1,0 +1,28 @@
+"""Staff with the roles that the migration makes."""
+
+import importlib
+
+from django.conf import settings
+from django.contrib.auth.models import Group, Permission
+from django.test import Client
+
+ROLES = importlib.import_module("profiles.migrations.0003_roles").ROLES
+
+
+def give_role(user, role: str):
+    """Put a user into a role's group, made anew where a test has emptied the tables."""
+    group, _made = Group.objects.get_or_create(name=role)
+    for permission in ROLES[role]:
+        app, codename = permission.split(".")
+        group.permissions.add(Permission.objects.get(content_type__app_label=app, codename=codename))
+    user.is_staff = True
+    user.save()
+    user.groups.add(group)
+    return user
+
+
+def signed_in(user, language: str = "en") -> Client:
+    client = Client()
+    client.force_login(user)
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    return client
