@@ -22,6 +22,7 @@ OPEN_PAGES = [
     "/ar/", "/en/contact/", "/ar/terms/", "/en/privacy/", "/ar/accessibility/", "/en/accounts/declaration/",
     "/ar/accounts/login/", "/en/accounts/password/reset/", "/ar/accounts/password/reset/done/",
     "/en/accounts/password/reset/key/1-abc/", "/ar/accounts/email/undo/1-abc/", "/ar/accounts/inactive/",
+    "/en/profile/claim/objection/1-abc/",
     "/ar/accounts/captcha/x.png",
 ]  # fmt: skip
 MEMBER_PAGES = [
@@ -32,8 +33,17 @@ MEMBER_PAGES = [
     "/ar/accounts/logout/",
     "/ar/accounts/email/",
     "/en/accounts/email/code/",
+    "/ar/profile/claim/",
+    "/en/profile/update/",
+    "/ar/profile/update/UPD-0000-0000/",
+    "/en/profile/requests/",
+    "/ar/profile/requests/UPD-0000-0000/",
+    "/en/profile/files/00000000-0000-4000-8000-000000000000/",
 ]
-STAFF_PAGES = ["/admin/", "/admin/accounts/user/", "/admin/mail/outbox/", "/admin/nothing/", "/styleguide/"]
+STAFF_PAGES = [
+    "/admin/", "/admin/accounts/user/", "/admin/mail/outbox/", "/admin/nothing/", "/styleguide/",
+    "/admin/profiles/updaterequest/", "/admin/profiles/claim/", "/admin/profiles/member/", "/admin/profiles/member/import/",
+]  # fmt: skip
 
 
 def policy_of(answer) -> dict[str, list[str]]:

@@ -519,3 +519,49 @@ def test_two_members_cannot_have_one_identity_number(here, file, reviewer):
     file.refresh_from_db()
     assert request.state == State.SUBMITTED
     assert file.identity_number != other.identity_number
+
+
+# --- Files after their time -----------------------------------------------------------------------
+
+
+def test_evidence_is_deleted_after_its_time_and_the_photo_stays(here, file, reviewer):
+    from profiles import attachments
+    from profiles.files import open_file
+
+    request = start(here, file, name_latin="Noura Saad Alharbi")
+    attach(here, request, file, name_latin="Noura Saad Alharbi", evidence=make_picture(), photo=make_picture())
+    finish(here, request)
+    request.refresh_from_db()
+    services.approve_update_request(request=request, reviewer=reviewer, revision=request.revision)
+    evidence, photo = MemberFile.objects.get(kind="evidence"), MemberFile.objects.get(kind="photo")
+    assert attachments.purge_files() == 0
+    MemberFile.objects.filter(pk=evidence.pk).update(delete_after=timezone.now())
+    assert here.get(url("member_file", evidence.pk)).status_code == 404, "gone from the pages at once"
+    assert attachments.purge_files() == 1
+    assert attachments.purge_files() == 0
+    assert list(MemberFile.objects.all()) == [photo]
+    with pytest.raises(FileNotFoundError):
+        open_file(evidence.key).close()
+    open_file(photo.key).close()
+
+
+def test_file_of_a_draft_is_deleted_at_once(here, file):
+    request = start(here, file)
+    attach(here, request, file, photo=make_picture())
+    kept = MemberFile.objects.get()
+    here.post(url("member_file", kept.pk))
+    assert not MemberFile.objects.exists()
+    request.refresh_from_db()
+    assert "photo" not in request.new_values
+
+
+def test_clock_does_all_its_work_in_one_task(here, member, file, reviewer):
+    from profiles.tasks import tend
+
+    request = send(here, file, job_title="رئيسة تمريض")
+    services.return_update_request(
+        request=request, reviewer=reviewer, revision=request.revision, remarks={"job_title": "?"}
+    )
+    UpdateRequest.objects.update(returned_at=timezone.now() - timedelta(days=31))
+    assert tend() == {"claims tied": 0, "requests reminded": 1, "requests closed": 1, "files deleted": 0}
+    assert tend() == {"claims tied": 0, "requests reminded": 0, "requests closed": 0, "files deleted": 0}
