@@ -22,7 +22,7 @@ OPEN_PAGES = [
     "/ar/", "/en/contact/", "/ar/terms/", "/en/privacy/", "/ar/accessibility/", "/en/accounts/declaration/",
     "/ar/accounts/login/", "/en/accounts/password/reset/", "/ar/accounts/password/reset/done/",
     "/en/accounts/password/reset/key/1-abc/", "/ar/accounts/email/undo/1-abc/", "/ar/accounts/inactive/",
-    "/en/profile/claim/objection/1-abc/",
+    "/en/profile/claim/objection/x/",
     "/ar/accounts/captcha/x.png",
 ]  # fmt: skip
 MEMBER_PAGES = [
@@ -42,7 +42,8 @@ MEMBER_PAGES = [
 ]
 STAFF_PAGES = [
     "/admin/", "/admin/accounts/user/", "/admin/mail/outbox/", "/admin/nothing/", "/styleguide/",
-    "/admin/profiles/updaterequest/", "/admin/profiles/claim/", "/admin/profiles/member/", "/admin/profiles/member/import/",
+    "/admin/profiles/updaterequest/", "/admin/profiles/claim/", "/admin/profiles/member/",
+    "/admin/profiles/member/import/",
 ]  # fmt: skip
 
 
