@@ -9,7 +9,7 @@ from mumaris.mail.kinds import Kind, Letter, register
 from mumaris.mail.models import Lane, Outbox
 from mumaris.text import format_moment
 from profiles.claims import objection_token
-from profiles.member_fields import label_of
+from profiles.member_fields import in_order, label_of
 from profiles.models import Claim, RequestStep, UpdateRequest
 
 
@@ -20,7 +20,7 @@ def step_of(row: Outbox) -> RequestStep:
 def request_letter(step: RequestStep, *, subject: str, paragraphs: list[str], small: list[str] | None = None) -> Letter:
     """Return a letter about a request: its reference, what it asks for, and where to follow it."""
     request = step.request
-    fields = [label_of(field) for field in request.old_values or request.new_values]
+    fields = [label_of(field) for field, _old in in_order(request.old_values or request.new_values)]
     return Letter(
         subject=subject % {"reference": request.reference},
         title=_("Update member data"),
@@ -65,7 +65,7 @@ def write_returned(row: Outbox) -> Letter | None:
     step = step_of(row)
     if step.request.state != UpdateRequest.State.RETURNED:
         return None
-    remarks = [f"{label_of(field)}: {remark}" for field, remark in step.request.remarks.items()]
+    remarks = [f"{label_of(field)}: {remark}" for field, remark in in_order(step.request.remarks)]
     return request_letter(
         step,
         subject=_("Your request %(reference)s was returned for changes"),

@@ -66,6 +66,11 @@ def changed_fields(member: Member, new_values: dict[str, str]) -> list[str]:
     return [f for f in EDITABLE_FIELDS if f in new_values and new_values[f] != present_value(member, f)]
 
 
+def in_order(values: dict) -> list[tuple]:
+    """Return the items of a request's values in the order of EDITABLE_FIELDS: PostgreSQL's JSON keeps none."""
+    return [(field, values[field]) for field in EDITABLE_FIELDS if field in values]
+
+
 def needs_evidence(fields) -> bool:
     return bool(EVIDENCE_FIELDS & set(fields))
 

@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from profiles.fields import LineField
-from profiles.member_fields import label_of
+from profiles.member_fields import in_order, label_of
 from profiles.models import UpdateRequest
 
 REMARK_LENGTH, REASON_LENGTH = 300, 500
@@ -17,7 +17,7 @@ class RemarksForm(forms.Form):
 
     def __init__(self, *args, request: UpdateRequest, **kwargs):
         super().__init__(*args, **kwargs)
-        for field in request.old_values:
+        for field, _old in in_order(request.old_values):
             label = _("Remark on: %(field)s") % {"field": label_of(field)}
             self.fields[PREFIX + field] = LineField(label=label, max_length=REMARK_LENGTH, required=False)
 

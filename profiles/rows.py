@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy as _
 
-from profiles.member_fields import TERMS, label_of, name_terms, present_value, show_value
+from profiles.member_fields import TERMS, in_order, label_of, name_terms, present_value, show_value
 from profiles.models import Member, UpdateRequest
 
 SECTIONS = (
@@ -56,7 +56,7 @@ def list_changes(request: UpdateRequest) -> list[Row]:
     }
     return [
         _fill_row(field, request.new_values.get(field, ""), old, names.get(field), is_changed=True)
-        for field, old in request.old_values.items()
+        for field, old in in_order(request.old_values)
     ]
 
 

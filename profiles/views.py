@@ -128,9 +128,13 @@ def show_edit_page(request, found: UpdateRequest, form: UpdateForm):
         "update_request": found,
         "evidence": [file for file in files if file.kind == Kind.EVIDENCE],
         "photo": next((file for file in files if str(file.pk) == found.new_values.get("photo")), None),
-        "remarks": [(member_fields.label_of(field), remark) for field, remark in found.remarks.items()],
+        "remarks": name_remarks(found),
     }
     return render(request, "profiles/update_edit.html", context)
+
+
+def name_remarks(found: UpdateRequest) -> list[tuple[str, str]]:
+    return [(member_fields.label_of(field), remark) for field, remark in member_fields.in_order(found.remarks)]
 
 
 def leave_for_later(request):
@@ -221,7 +225,7 @@ def show_request(request, reference: str):
         "changes": list_changes(found),
         "steps": found.steps.all(),
         "files": found.files.kept().order_by("uploaded_at"),
-        "remarks": [(member_fields.label_of(field), remark) for field, remark in found.remarks.items()],
+        "remarks": name_remarks(found),
         "close_days": settings.RETURNED_CLOSE_DAYS,
     }
     return render(request, "profiles/update_request.html", context)
