@@ -14,7 +14,7 @@ from mumaris.admin import ReadOnlyAdmin
 from mumaris.text import format_time
 from profiles import references, services
 from profiles.identity import clean_membership_number
-from profiles.member_fields import label_of
+from profiles.member_fields import in_order, label_of
 from profiles.models import MemberFile, UpdateRequest
 from profiles.record_views import record_view
 from profiles.review_filters import AgeFilter, ReviewerFilter, StateFilter
@@ -177,6 +177,7 @@ class UpdateRequestAdmin(ReadOnlyAdmin):
             "found": found,
             "age": describe_age(found),
             "rows": [(row, remarks_form[PREFIX + row.field]) for row in changes],
+            "remarks": [(label_of(field), remark) for field, remark in in_order(found.remarks)],
             "unchanged": unchanged_rows(found, changes),
             "moved": name_fields(services.moved_fields(found, found.member)) if is_open else "",
             "files": found.files.kept().order_by("uploaded_at"),
