@@ -7,4 +7,4 @@ class ProfilesConfig(AppConfig):
     verbose_name = _("Member data")
 
     def ready(self):
-        from profiles import mails  # noqa: F401  (registers the kinds of mail)
+        from profiles import checks, mails  # noqa: F401  (register the checks and the kinds of mail)

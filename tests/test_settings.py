@@ -63,10 +63,19 @@ def refuse(monkeypatch, read_settings):
     """Return ``refuse(NAME=value, …)``: what the deployment checks say to these settings."""
 
     def check(**changes: str | None) -> list[str]:
-        monkeypatch.setattr("mumaris.checks.settings", read_settings(**changes))
+        for module in ("mumaris.checks", "profiles.checks"):
+            monkeypatch.setattr(f"{module}.settings", read_settings(**changes))
         return [error.msg for error in run_checks(tags=["production"], include_deployment_checks=True)]
 
     return check
+
+
+@pytest.mark.parametrize("name", ["identity_number", "mobil", "photo", "registration_expiry"])
+def test_fields_that_need_proof_never_change_at_once(refuse, name):
+    [told] = refuse(AT_ONCE_FIELDS=f"city,{name}")
+
+    assert told.startswith("AT_ONCE_FIELDS")
+    assert told.endswith(f"it names {name}.")
 
 
 # --- Whole starts -----------------------------------------------------------------------------
