@@ -69,6 +69,10 @@ timing: .venv/.dev-stamp ## measure sign-in: cost over one hash, known against u
 weights: .venv/.dev-stamp ## measure what the pages weigh, first visit and repeat view (needs Chromium)
 	$(VENV)/python -m tests.weights
 
+.PHONY: queue-speed
+queue-speed: .venv/.dev-stamp ## measure the reviewers' pages at 10,000 and at 1,000,000 members
+	$(VENV)/python -m tests.queue_speed
+
 passwords: .venv/.dev-stamp ## count what the password rule refuses and accepts
 	$(VENV)/python -m tests.common_passwords
 

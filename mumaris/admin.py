@@ -6,6 +6,8 @@ from django.http import HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from mumaris.capped_pages import CappedPaginator
+
 # What accounts/sessions.py marks a session with: this room does not import that one.
 SIGNED_IN = "signed_in"
 
@@ -40,6 +42,7 @@ class PortalModelAdmin(ModelAdmin):
     """Lists that count once and answer no question about a field that they do not show."""
 
     show_full_result_count = False
+    paginator = CappedPaginator
     # Each would count all rows once for every choice of a filter.
     show_facets = ShowFacets.NEVER
 

@@ -21,3 +21,8 @@ class CappedPaginator(Paginator):
     @property
     def is_capped(self) -> bool:
         return self._counted > self.CAP
+
+    def _get_page(self, rows, number, paginator):
+        # Keys first: what is joined for display is not fetched for the rows that a later page skips.
+        keys = list(rows.values_list("pk", flat=True))
+        return super()._get_page(self.object_list.filter(pk__in=keys), number, paginator)

@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy
 
 from mumaris import text
 from mumaris.admin import ReadOnlyAdmin
-from mumaris.capped_pages import CappedPaginator
 from profiles import claims
 from profiles.claim_forms import RefusalForm
 from profiles.claim_review import compare, describe_account, find_rivals, find_warning
@@ -53,7 +52,6 @@ class ClaimAdmin(ReadOnlyAdmin):
     list_filter = [ClaimStateFilter]
     list_select_related = ["member", "user"]
     list_per_page = 50
-    paginator = CappedPaginator
     sortable_by = ()
     ordering = ["due_at", "id"]
     search_fields = ["=member__membership_number"]

@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy
 
 from mumaris import text
 from mumaris.admin import PortalModelAdmin, ReadOnlyAdmin
-from mumaris.capped_pages import CappedPaginator
 from profiles.fields import LineField
 from profiles.identity import IDENTITY_KINDS, clean_identity_number, clean_membership_number
 from profiles.import_admin import MemberImportMixin
@@ -34,7 +33,6 @@ class MemberAdmin(MemberImportMixin, ReadOnlyAdmin):
     list_display = ["number", "full_name", "is_tied", "specialty", "registration_expiry"]
     list_select_related = ["specialty"]
     list_per_page = 50
-    paginator = CappedPaginator
     sortable_by = ()
     ordering = ["pk"]
     search_fields = ["=membership_number"]
@@ -128,7 +126,6 @@ class RecordViewAdmin(ReadOnlyAdmin):
     list_display_links = None
     list_select_related = ["member", "viewed_by"]
     list_per_page = 50
-    paginator = CappedPaginator
     sortable_by = ()
     ordering = ["-pk"]
     fields = readonly_fields = ["viewed_at", "member", "viewed_by", "what_shown"]
