@@ -8,6 +8,7 @@ from django.utils.translation import ngettext
 from accounts.models import Consent, EmailChange, PendingRegistration, User
 from accounts.password_reset import request_reset
 from mumaris.admin import PortalModelAdmin, ReadOnlyAdmin
+from mumaris.text import canonical_address
 
 # Addresses are written by the acts alone; allauth's page would let staff write them by hand.
 admin.site.unregister(EmailAddress)
@@ -17,7 +18,7 @@ admin.site.unregister(EmailAddress)
 class UserAdmin(PortalModelAdmin):
     list_display = ["email", "first_name", "last_name", "language", "is_active", "is_staff", "date_joined"]
     list_filter = ["is_active", "is_staff", "language"]
-    search_fields = ["=email"]
+    searched = {"email": canonical_address}
     ordering = ["-pk"]
     fields = [
         "email", "first_name", "last_name", "language", "is_active", "is_staff", "is_superuser", "groups",
@@ -52,7 +53,7 @@ class UserAdmin(PortalModelAdmin):
 @admin.register(PendingRegistration)
 class PendingRegistrationAdmin(ReadOnlyAdmin):
     list_display = ["address", "language", "created_at", "updated_at"]
-    search_fields = ["=address"]
+    searched = {"address": canonical_address}
     ordering = ["-updated_at"]
     fields = readonly_fields = ["address", "first_name", "last_name", "language", "ip", "created_at", "updated_at"]
 
@@ -62,7 +63,7 @@ class ConsentAdmin(ReadOnlyAdmin):
     list_display = ["user", "kind", "version", "language", "accepted_at", "withdrawn_at"]
     list_filter = ["kind", "language"]
     list_select_related = ["user"]
-    search_fields = ["=user__email"]
+    searched = {"user__email": canonical_address}
     ordering = ["-pk"]
     fields = readonly_fields = [*list_display, "digest", "ip"]
 
@@ -71,6 +72,6 @@ class ConsentAdmin(ReadOnlyAdmin):
 class EmailChangeAdmin(ReadOnlyAdmin):
     list_display = ["user", "old_address", "new_address", "requested_at", "completed_at", "cancelled_at", "undone_at"]
     list_select_related = ["user"]
-    search_fields = ["=user__email", "=old_address"]
+    searched = {"user__email": canonical_address, "old_address": canonical_address}
     ordering = ["-pk"]
     fields = readonly_fields = [*list_display, "undo_until"]

@@ -191,11 +191,15 @@ def write_reset_link(row: Outbox, challenge: Challenge, user: User) -> Letter:
         ),
         small=[say_link_lifetime(challenge)],
         facts=[requested_at(row)],
-        warning=(
-            _("Did you not ask for this?"),
-            _("Ignore this message and your password stays as it is. Do not send this link to anyone."),
-        ),
+        warning=(_("Did you not ask for this?"), say_without_reset(user)),
     )
+
+
+def say_without_reset(user: User) -> str:
+    """Say what ignoring the mail means: an account may have no password, after an undone change of address too."""
+    if user.has_usable_password():
+        return _("Ignore this message and your password stays as it is. Do not send this link to anyone.")
+    return _("Without a new password nobody can sign in to this account. Do not send this link to anyone.")
 
 
 def write_disabled(row: Outbox) -> Letter:

@@ -98,7 +98,10 @@ def complete_reset(opened: dict, password: str, *, network: str) -> User:
     with transaction.atomic():
         if not challenges.consume(challenge):
             raise LinkSpent
-        user = User.objects.select_for_update().get(pk=user.pk)
+        # A claim may have taken the place of an account that nobody had used.
+        user = User.objects.select_for_update().filter(pk=user.pk).first()
+        if user is None:
+            raise LinkSpent
         record_new_password(user, hashed)
         # The link was read in this mailbox: the address is proved, for accounts made by the registry too.
         user.emailaddress_set.update_or_create(email=user.email, defaults={"verified": True, "primary": True})

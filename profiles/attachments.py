@@ -1,5 +1,7 @@
 """Files of an update request: attach one, remove one."""
 
+from contextlib import suppress
+
 from django.db import transaction
 from django.utils import timezone
 
@@ -17,8 +19,9 @@ def attach_file(*, request: UpdateRequest, clean: CleanFile, kind: str) -> Membe
     try:
         with transaction.atomic():
             return _attach(lock_request(request), clean, kind, key)
-    except StateChanged:
-        delete_file(key)
+    except Exception:
+        with suppress(StoreAway):
+            delete_file(key)
         raise
 
 
@@ -35,6 +38,8 @@ def _attach(request: UpdateRequest, clean: CleanFile, kind: str, key: str) -> Me
         digest=clean.digest,
     )
     if kind == MemberFile.Kind.PHOTO and is_field_open(request, "photo"):
+        former = request.files.filter(pk=request.new_values.get("photo") or None)
+        former.update(delete_after=timezone.now())
         request.new_values["photo"] = str(file.pk)
     request.revision += 1
     request.save(update_fields=["new_values", "revision", "updated_at"])
@@ -49,9 +54,9 @@ def remove_file(*, file: MemberFile) -> None:
             raise StateChanged
         if request.new_values.get("photo") == str(file.pk) and request.is_editable:
             del request.new_values["photo"]
-            request.save(update_fields=["new_values", "updated_at"])
-        file.delete_after = timezone.now()
-        file.save(update_fields=["delete_after"])
+        request.revision += 1
+        request.save(update_fields=["new_values", "revision", "updated_at"])
+        MemberFile.objects.filter(pk=file.pk).update(delete_after=timezone.now())
     purge_file(file)
 
 

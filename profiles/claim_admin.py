@@ -1,9 +1,7 @@
 """Reviewing claims on member files, beside the update requests. A claim ends through ``claims`` alone."""
 
 from django.contrib import admin, messages
-from django.contrib.admin import SimpleListFilter
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
@@ -11,13 +9,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from mumaris import text
-from mumaris.admin import ReadOnlyAdmin
+from mumaris.admin import ReadOnlyAdmin, is_row_id
 from profiles import claims
 from profiles.claim_forms import RefusalForm
 from profiles.claim_review import compare, describe_account, find_rivals, find_warning
 from profiles.identity import clean_membership_number
 from profiles.models import Claim
 from profiles.record_views import record_view
+from profiles.review_filters import EVERYTHING, DefaultFilter
 
 State = Claim.State
 TAGS = {State.WAITING: "warn", State.TIED: "ok", State.REFUSED: "bad-t", State.STOPPED: "bad-t"}
@@ -25,25 +24,16 @@ REVIEW = "profiles.review_updaterequest"
 REFUSALS = (claims.ClaimDecided, claims.OwnClaim, claims.MemberTaken)
 
 
-class ClaimStateFilter(SimpleListFilter):
-    """Waiting claims, unless another state was chosen or something is searched for."""
-
+class ClaimStateFilter(DefaultFilter):
     title = gettext_lazy("state")
     parameter_name = "state"
+    default = State.WAITING.value
 
     def lookups(self, request, model_admin):
-        return [*State.choices, ("all", gettext_lazy("All"))]
+        return [*State.choices, (EVERYTHING, gettext_lazy("All"))]
 
-    def choices(self, changelist):
-        chosen = self.value() or State.WAITING
-        for value, title in self.lookup_choices:
-            query = changelist.get_query_string({self.parameter_name: value})
-            yield {"selected": chosen == value, "query_string": query, "display": title}
-
-    def queryset(self, request, queryset):
-        if self.value() == "all" or (not self.value() and request.GET.get("q")):
-            return queryset
-        return queryset.filter(state=self.value() or State.WAITING)
+    def narrow(self, request, queryset, chosen):
+        return queryset if chosen == EVERYTHING else queryset.filter(state=chosen)
 
 
 @admin.register(Claim)
@@ -60,8 +50,7 @@ class ClaimAdmin(ReadOnlyAdmin):
     # --- The queue ----------------------------------------------------------------------------
 
     def get_queryset(self, request):
-        rivals = Claim.objects.waiting().filter(member=OuterRef("member")).exclude(pk=OuterRef("pk"))
-        return super().get_queryset(request).annotate(is_contested=Exists(rivals))
+        return super().get_queryset(request).with_doubt()
 
     def get_search_results(self, request, queryset, search_term):
         """Find by one of two names, each indexed."""
@@ -93,7 +82,7 @@ class ClaimAdmin(ReadOnlyAdmin):
         return self.decide(request, found) if request.method == "POST" else self.show_review(request, found)
 
     def get_object(self, request, object_id, from_field=None):
-        if not (object_id.isascii() and object_id.isdigit() and len(object_id) < 19):
+        if not is_row_id(object_id):
             return None
         rows = self.get_queryset(request).select_related("member__user", "user", "decided_by")
         return rows.filter(pk=object_id).first()

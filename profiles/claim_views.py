@@ -22,11 +22,12 @@ def claim(request):
         return redirect("profile")
     waiting = Claim.objects.waiting().filter(user=request.user).first()
     if waiting or request.method != "POST":
-        return render(request, "profiles/claim.html", {"claim": waiting, "form": None if waiting else ClaimForm()})
+        ended = None if waiting else Claim.objects.ended().filter(user=request.user).first()
+        context = {"claim": waiting, "ended": ended, "form": None if waiting else ClaimForm()}
+        return render(request, "profiles/claim.html", context)
     if refusal := refuse_over_limit(request, "claim"):
         return refusal
     form = ClaimForm(request.POST)
-    status = 200
     if form.is_valid():
         try:
             claims.claim_member(user=request.user, **form.proof())
@@ -38,7 +39,7 @@ def claim(request):
             return name_retry_after(render(request, "profiles/claim.html", {"form": form}, status=429), reached.until)
         else:
             return redirect("claim")
-    return render(request, "profiles/claim.html", {"form": form}, status=status)
+    return render(request, "profiles/claim.html", {"form": form})
 
 
 @never_cache

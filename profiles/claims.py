@@ -67,7 +67,17 @@ def _fits(member: Member, identity_number: str, birth_date: date) -> bool:
 
 
 def _is_claimable(member: Member, user: User) -> bool:
-    return not member.is_activated and not Member.objects.filter(user=user).exists()
+    if member.is_activated or Member.objects.filter(user=user).exists():
+        return False
+    # Whom the owner has stopped once asks the Commission in person.
+    return not Claim.objects.filter(member=member, user=user, state=State.STOPPED).exists()
+
+
+def start_wait(claim_id: int) -> None:
+    """The mail server has taken the warning: from now on the registry address has its time to object."""
+    now = timezone.now()
+    waiting = Claim.objects.waiting().filter(pk=claim_id, warned_at=None)
+    waiting.update(warned_at=now, due_at=now + settings.CLAIM_WAIT)
 
 
 # --- «This wasn't me» ---------------------------------------------------------------------------
@@ -158,8 +168,10 @@ def _decide(claim: Claim, state: str, mail: str, *, by: User | None = None, reas
 
 def _tie_claim(claim: Claim, by: User | None = None) -> Member:
     member = Member.objects.get(pk=claim.member_id)
-    _remove_unused_account(member)
-    tie_member(member=member, user=claim.user)
+    # The import may have tied them meanwhile.
+    if member.user_id != claim.user_id:
+        _remove_unused_account(member)
+        tie_member(member=member, user=claim.user)
     _decide(claim, State.TIED, "claim_tied", by=by)
     for other in Claim.objects.waiting().filter(member=member).select_related("user"):
         _decide(other, State.REFUSED, "claim_refused")

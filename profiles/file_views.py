@@ -1,6 +1,6 @@
 """Evidence and photos: to their owner and to reviewers, to everybody else a 404."""
 
-from django.contrib import messages
+from django.contrib import admin, messages
 from django.http import Http404
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
@@ -8,19 +8,20 @@ from django.views.decorators.http import require_http_methods
 
 from profiles import attachments
 from profiles.files import serve_file
-from profiles.models import MemberFile
+from profiles.models import MemberFile, UpdateRequest
 from profiles.record_views import record_view
 from profiles.refusals import StateChanged
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def member_file(request, file_id):
-    kept = MemberFile.objects.kept().select_related("request__member")
+    kept = MemberFile.objects.kept().exclude(request=None).select_related("request__member")
     file = get_object_or_404(kept, pk=file_id)
     if file.owner_id == request.user.pk:
         return remove(request, file) if request.method == "POST" else serve_file(request, file.key, kind=file.kind)
-    is_reviewer = request.user.is_staff and request.user.has_perm("profiles.review_updaterequest")
-    if request.method == "POST" or not is_reviewer:
+    # In a staff session only, as in the admin; what was not sent yet is its owner's alone.
+    is_reviewer = admin.site.has_permission(request) and request.user.has_perm("profiles.review_updaterequest")
+    if request.method == "POST" or not is_reviewer or file.request.state == UpdateRequest.State.DRAFT:
         raise Http404
     record_view(file.request.member, request.user, "file")
     return serve_file(request, file.key, kind=file.kind)

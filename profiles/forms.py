@@ -21,7 +21,7 @@ from profiles.fields import (
     refuse_identity_fault,
 )
 from profiles.file_fields import UploadField
-from profiles.member_fields import EDITABLE_FIELDS, TERMS, is_at_once, present_value
+from profiles.member_fields import EDITABLE_FIELDS, IDENTITY, TERMS, is_at_once, present_value
 from profiles.models import LINE_LENGTH, Member, MemberFile, UpdateRequest
 from profiles.rows import SECTIONS
 
@@ -117,8 +117,7 @@ class UpdateForm(MemberFields):
 
     def clean(self):
         cleaned = super().clean()
-        kind = cleaned.get("identity_kind", self.member.identity_kind)
-        number = cleaned.get("identity_number", self.member.identity_number)
+        kind, number = (cleaned.get(name, self.initial[name]) for name in IDENTITY)
         if not {"identity_kind", "identity_number"} & self.errors.keys():
             try:
                 refuse_identity_fault(kind, number)
@@ -127,9 +126,9 @@ class UpdateForm(MemberFields):
         return cleaned
 
     def new_values(self) -> dict[str, str]:
-        """Return the values as a request keeps them; files come by ``uploads``."""
+        """Return the good values as a request keeps them; files come by ``uploads``."""
         values = {}
-        for name in self.fields.keys() - {EVIDENCE, PHOTO}:
+        for name in self.fields.keys() & self.cleaned_data.keys() - {EVIDENCE, PHOTO}:
             value = self.cleaned_data[name]
             if name == "birth_date":
                 values |= keep_date(value)
@@ -152,7 +151,9 @@ class UpdateForm(MemberFields):
 
 def read_initial(request: UpdateRequest) -> dict:
     """Return what the form shows first: the draft's value, else the present one."""
-    values = {name: request.new_values.get(name, present_value(request.member, name)) for name in EDITABLE_FIELDS}
+    # A file has no first value: a browser sends none back.
+    names = [name for name in EDITABLE_FIELDS if name != PHOTO]
+    values = {name: request.new_values.get(name, present_value(request.member, name)) for name in names}
     values["birth_date"] = read_date(request)
     return values
 

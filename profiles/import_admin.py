@@ -51,9 +51,9 @@ class RegistryFile(Format):
         for line in lines:
             if line.fault:
                 raise RefusedImport(_("Line %(line)s: %(fault)s") % {"line": line.number, "fault": line.fault})
-        dataset = Dataset(headers=COLUMNS)
+        dataset = Dataset(headers=("line", *COLUMNS))
         for line in lines:
-            dataset.append([line.cells.get(column, "") for column in COLUMNS])
+            dataset.append([line.number, *(line.cells.get(column, "") for column in COLUMNS)])
         return dataset
 
     def can_import(self):
@@ -93,13 +93,12 @@ class MemberResource(ModelResource):
         return [_Column(name) for name in COLUMNS]
 
     def import_data(self, dataset, dry_run=False, **kwargs):
-        rows = [dict(zip(COLUMNS, row, strict=True)) for row in dataset]
-        lines = [Line(number, row) for number, row in enumerate(rows, 2)]
+        lines = [Line(number, dict(zip(COLUMNS, cells, strict=True))) for number, *cells in dataset]
         told = io.StringIO()
         import_lines(lambda: iter(lines), dry_run=dry_run, report_to=told)
         result = Result()
         result.diff_headers = [_("Line"), _("Membership number"), _("Data")]
-        result.total_rows = len(rows)
+        result.total_rows = len(lines)
         for outcome, line, number, column, reason in list(csv.reader(io.StringIO(told.getvalue())))[1:]:
             if outcome == "refused":
                 refused = ValidationError({column or "membership_number": [reason]})
@@ -135,9 +134,16 @@ class MemberImportMixin(ImportMixin):
     def get_import_formats(self):
         return [RegistryFile]
 
+    def import_action(self, request, **kwargs):
+        return self.say_refusal(request, super().import_action, **kwargs)
+
     def process_import(self, request, **kwargs):
+        return self.say_refusal(request, super().process_import, **kwargs)
+
+    def say_refusal(self, request, act, **kwargs):
+        """Show why the file as a whole is not taken: another import runs, or the preview has expired."""
         try:
-            return super().process_import(request, **kwargs)
+            return act(request, **kwargs)
         except RefusedImport as refused:
             messages.error(request, str(refused))
             return HttpResponseRedirect(reverse("admin:profiles_member_import"))

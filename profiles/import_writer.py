@@ -12,7 +12,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import NAME_LENGTH, EmailChange, SignInName, User
+from mumaris.mail.queue import queue_mail
 from profiles.import_rows import KEPT_AS, Row
+from profiles.member_fields import IDENTITY
 from profiles.models import Member
 
 # What an import may write to a member; a row names some of them.
@@ -39,6 +41,10 @@ class Outcome:
     kept: list[tuple[int, str, str, str]] = field(default_factory=list)
     refused: list[tuple[int, str, str, str]] = field(default_factory=list)
 
+    def add(self, other: "Outcome") -> None:
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
 
 def write_batch(rows: list[Row], *, once: set[str], overwrite: bool, dry_run: bool) -> Outcome:
     """Write one batch in one transaction; ``once`` holds the addresses that the file names once."""
@@ -50,7 +56,7 @@ def write_batch(rows: list[Row], *, once: set[str], overwrite: bool, dry_run: bo
         new = [row for row in rows if row.number not in present]
         for member, row in known:
             update_member(member, row, outcome, overwrite=overwrite)
-            if row.email in once and member.user_id:
+            if row.email in once and member.user_id and not member.is_activated and member.user.email != row.email:
                 move_account(member, row.email)
         untied = [row for member, row in known if not member.user_id]
         accounts = give_accounts([row for row in new + untied if row.email in once], outcome, now)
@@ -105,10 +111,12 @@ def create_members(rows: list[Row], accounts: dict[str, int], outcome: Outcome, 
 def update_member(member: Member, row: Row, outcome: Outcome, *, overwrite: bool) -> None:
     """Write what differs; a value that a reviewer approved stays, unless ``overwrite``."""
     differing = [n for n, value in row.values.items() if n not in NO_CHANGE and getattr(member, n) != value]
-    kept = [] if overwrite else [name for name in differing if FIELD_OF.get(name, name) in member.kept_fields]
+    kept = [] if overwrite else [name for name in differing if is_kept(member, FIELD_OF.get(name, name))]
     written = [name for name in differing if name not in kept]
     for name in kept:
-        outcome.kept.append((row.line, row.number, FIELD_OF.get(name, name), _("A reviewer approved another value.")))
+        outcome.kept.append(
+            (row.line, row.number, FIELD_OF.get(name, name), _("The member or a reviewer set another value."))
+        )
     if "birth_date" in written:
         written += NO_CHANGE
     for name in written:
@@ -127,6 +135,12 @@ def update_member(member: Member, row: Row, outcome: Outcome, *, overwrite: bool
     outcome.written.append(("changed", (row.line, row.number, names, "")))
 
 
+def is_kept(member: Member, name: str) -> bool:
+    """Tell whether a value stays; kind and number of the identity are one."""
+    together = IDENTITY if name in IDENTITY else (name,)
+    return any(field in member.kept_fields for field in together)
+
+
 # --- Accounts -------------------------------------------------------------------------------------
 
 
@@ -136,9 +150,12 @@ def give_accounts(rows: list[Row], outcome: Outcome, now: datetime) -> dict[str,
     for address in taken_addresses(wishes):
         del wishes[address]
     accounts = find_proved_accounts(wishes)
+    tied = list(accounts.values())
     accounts |= create_users([row for row in wishes.values() if row.number not in accounts], now)
     insert_rows(SignInName, ("value", "user_id"), list(accounts.items()))
     outcome.accounts += len(accounts)
+    for user, email in User.objects.filter(pk__in=tied).values_list("pk", "email"):
+        queue_mail("file_linked", email, user=user)
     return accounts
 
 
@@ -206,8 +223,10 @@ def move_account(member: Member, address: str) -> None:
 
     An account in use keeps its address: only its owner changes that.
     """
-    user = member.user
-    if member.is_activated or user.email == address or reserved_addresses([address]):
+    # As it is now: its owner may set a password at this moment.
+    user = User.objects.select_for_update().get(pk=member.user_id)
+    is_used = user.has_usable_password() or user.last_login is not None
+    if is_used or user.email == address or reserved_addresses([address]):
         return
     holders = Member.objects.filter(registry_email=address).exclude(pk=member.pk)
     if holders.exists() or User.objects.filter(email=address).exists():

@@ -183,13 +183,25 @@ def refuse_repeated(row: Row, repeated: Repeated, seen: set[str]) -> None:
 
 
 def write_until_done(rows: list[Row], **options) -> Outcome:
-    """Write a batch; again when somebody took one of its numbers or addresses between look and write."""
-    for _attempt in range(TRIES - 1):
+    """Write a batch; again when somebody took one of its values between look and write, then row by row."""
+    for _attempt in range(TRIES):
         try:
             return write_batch(rows, **options)
         except IntegrityError:
             continue
-    return write_batch(rows, **options)
+    return write_single_rows(rows, **options)
+
+
+def write_single_rows(rows: list[Row], **options) -> Outcome:
+    """Write each row in a transaction of its own; refuse those that the database does not take."""
+    whole = Outcome()
+    for row in rows:
+        try:
+            whole.add(write_batch([row], **options))
+        except IntegrityError:
+            # Not its words: they hold the row.
+            whole.refused.append((row.line, row.number, "", _("The row does not fit what the registry holds.")))
+    return whole
 
 
 def add_up(report: Report, book: "ReportBook", outcome: Outcome) -> None:

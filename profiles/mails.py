@@ -4,11 +4,11 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts.mails import greet, language_of, page_url, requested_at
+from accounts.mails import greet, language_of, page_url, requested_at, user_of
 from mumaris.mail.kinds import Kind, Letter, register
 from mumaris.mail.models import Lane, Outbox
 from mumaris.text import format_moment
-from profiles.claims import objection_token
+from profiles.claims import objection_token, start_wait
 from profiles.member_fields import in_order, label_of
 from profiles.models import Claim, RequestStep, UpdateRequest
 
@@ -65,7 +65,7 @@ def write_returned(row: Outbox) -> Letter | None:
     step = step_of(row)
     if step.request.state != UpdateRequest.State.RETURNED:
         return None
-    remarks = [f"{label_of(field)}: {remark}" for field, remark in in_order(step.request.remarks)]
+    remarks = [f"{label_of(field)}: {remark}" for field, remark in in_order(step.remarks)]
     return request_letter(
         step,
         subject=_("Your request %(reference)s was returned for changes"),
@@ -210,6 +210,23 @@ def write_claim_tied(row: Outbox) -> Letter:
     )
 
 
+def write_file_linked(row: Outbox) -> Letter:
+    """Tell the owner of a proved address that the registry's file with this address is theirs now."""
+    user = user_of(row)
+    return Letter(
+        subject=_("Your member file is linked to your account"),
+        title=_("Linking your member file"),
+        greeting=greet(user),
+        paragraphs=[
+            _("The Commission holds a file with your email address. It is linked to your account."),
+            _("From now on you can sign in with your membership number too."),
+        ],
+        facts=[(_("Membership number"), user.member.membership_number)],
+        button=(_("My profile"), page_url("profile")),
+        warning=(_("Need help?"), _("Call %(phone)s.") % {"phone": settings.CONTACT["phone"]}),
+    )
+
+
 def write_claim_refused(row: Outbox) -> Letter:
     reason = claim_of(row).reason
     reasons = [_("Reason: %(reason)s") % {"reason": reason}] if reason else []
@@ -248,4 +265,13 @@ KINDS = {
 }
 for name, write in KINDS.items():
     register(Kind(name=name, lane=Lane.DECISION, write=write, language=language_of))
-register(Kind(name="claim_warning", lane=Lane.SECURITY, write=write_claim_warning, language=language_of))
+register(Kind(name="file_linked", lane=Lane.DECISION, write=write_file_linked, language=language_of))
+register(
+    Kind(
+        name="claim_warning",
+        lane=Lane.SECURITY,
+        write=write_claim_warning,
+        language=language_of,
+        accepted=lambda row: start_wait(row.references["claim"]),
+    )
+)

@@ -18,12 +18,19 @@ class ClaimQuerySet(models.QuerySet):
     def waiting(self):
         return self.filter(state="waiting")
 
+    def ended(self):
+        """Claims that came to nothing, newest first."""
+        return self.filter(state__in=["stopped", "refused"]).order_by("-pk")
+
+    def with_doubt(self):
+        """Annotate ``is_contested``: another account claims the file, or a claim on it was stopped or refused."""
+        others = self.model.objects.filter(member=models.OuterRef("member")).exclude(pk=models.OuterRef("pk"))
+        return self.annotate(is_contested=models.Exists(others.filter(state__in=["waiting", "stopped", "refused"])))
+
     def due(self, now):
-        """Waiting claims whose time is over and that nobody contests."""
-        contested = (
-            self.model.objects.waiting().filter(member=models.OuterRef("member")).exclude(pk=models.OuterRef("pk"))
-        )
-        return self.waiting().filter(due_at__lte=now).exclude(models.Exists(contested))
+        """Waiting claims that need no reviewer: their time is over, nobody contests them, and the owner was warned."""
+        warned = Q(member__registry_email="") | Q(warned_at__isnull=False)
+        return self.waiting().with_doubt().filter(warned, due_at__lte=now, is_contested=False, user__is_active=True)
 
 
 class UpdateRequestQuerySet(models.QuerySet):

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from mumaris import text
-from mumaris.admin import PortalModelAdmin, ReadOnlyAdmin
+from mumaris.admin import PortalModelAdmin, ReadOnlyAdmin, is_row_id
 from profiles.fields import LineField
 from profiles.identity import IDENTITY_KINDS, clean_identity_number, clean_membership_number
 from profiles.import_admin import MemberImportMixin
@@ -69,7 +69,7 @@ class MemberAdmin(MemberImportMixin, ReadOnlyAdmin):
         return self.show_record(request, found, with_identity=is_asked)
 
     def get_object(self, request, object_id, from_field=None):
-        if not (object_id.isascii() and object_id.isdigit() and len(object_id) < 19):
+        if not is_row_id(object_id):
             return None
         rows = self.get_queryset(request).select_related("user", "specialty", "rank")
         return rows.filter(pk=object_id).first()

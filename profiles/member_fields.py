@@ -28,6 +28,8 @@ EVIDENCE_FIELDS = frozenset(
 )
 # Written together with the field that they belong to.
 COMPANIONS = {"birth_date": ("birth_typed", "birth_calendar")}
+# One value in two fields: neither is right without the other.
+IDENTITY = ("identity_kind", "identity_number")
 TERMS = {"specialty": Specialty, "rank": Rank}
 CHOICES = {
     "gender": Member.Gender,
@@ -61,6 +63,15 @@ def present_values(member: Member, fields) -> dict[str, str]:
     return {field: present_value(member, field) for field in fields}
 
 
+def differing_values(member: Member, values: dict[str, str]) -> dict[str, str]:
+    """Return the values that differ from the present ones, with their companions.
+
+    A draft holds no others: a value that the registry corrects meanwhile must not be written back.
+    """
+    kept = {name for field in changed_fields(member, values) for name in (field, *COMPANIONS.get(field, ()))}
+    return {name: value for name, value in values.items() if name in kept}
+
+
 def changed_fields(member: Member, new_values: dict[str, str]) -> list[str]:
     """Return the fields whose wanted value differs from the present one, in the order of EDITABLE_FIELDS."""
     return [f for f in EDITABLE_FIELDS if f in new_values and new_values[f] != present_value(member, f)]
@@ -92,8 +103,11 @@ def write_value(member: Member, field: str, values: dict[str, str]) -> list[str]
     return [field, *companions]
 
 
-def show_value(field: str, value: str, terms: dict[str, str] | None = None) -> str:
-    """Return a value in words of the active language; ``terms`` maps codes to names where they are known already."""
+def show_value(field: str, value: str, terms: dict[str, str] | None = None, calendar: str = GREGORIAN) -> str:
+    """Return a value in words of the active language.
+
+    ``terms`` maps codes to names where they are known already; ``calendar`` is the one that a date was typed in.
+    """
     if not value:
         return gettext("Not provided")
     if field in CHOICES:
@@ -102,14 +116,14 @@ def show_value(field: str, value: str, terms: dict[str, str] | None = None) -> s
         return str(countries.name(value))
     if field in TERMS:
         return (terms or {}).get(value) or name_terms([value], field).get(value, value)
-    return _show_number(field, value)
+    return _show_number(field, value, calendar)
 
 
-def _show_number(field: str, value: str) -> str:
+def _show_number(field: str, value: str, calendar: str) -> str:
     if field == "mobile":
         return format_mobile(value)
     if field == "birth_date":
-        return format_both(date.fromisoformat(value), GREGORIAN)
+        return format_both(date.fromisoformat(value), calendar)
     return gettext("New photo") if field == "photo" else value
 
 

@@ -30,7 +30,7 @@ UPRIGHT = {
 
 # A picture of 25 million pixels takes about 250 MB while it is decoded: two at once in one process are too many.
 _turn = threading.Lock()
-TURN_SECONDS = 20
+TURN_SECONDS = 3
 
 
 @contextlib.contextmanager

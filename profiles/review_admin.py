@@ -1,30 +1,46 @@
 """Reviewing update requests: the queue, and one page to decide on. All state moves through ``services``."""
 
+from datetime import UTC, datetime
+
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from mumaris import text
-from mumaris.admin import ReadOnlyAdmin
+from mumaris.admin import ReadOnlyAdmin, is_row_id
 from mumaris.text import format_time
 from profiles import references, services
 from profiles.identity import clean_membership_number
-from profiles.member_fields import in_order, label_of
+from profiles.member_fields import EVIDENCE_FIELDS, label_of
 from profiles.models import MemberFile, UpdateRequest
 from profiles.record_views import record_view
 from profiles.review_filters import AgeFilter, ReviewerFilter, StateFilter
 from profiles.review_forms import PREFIX, ReasonForm, RemarksForm
-from profiles.rows import list_changes, list_sections
+from profiles.rows import list_changes, list_sections, name_remarks
 from profiles.working_days import REVIEW_DAYS, count_working_days
 
 State = UpdateRequest.State
 TAGS = {State.SUBMITTED: "warn", State.APPROVED: "ok", State.REJECTED: "bad-t"}
 REVIEW = "profiles.review_updaterequest"
+
+
+class SeenActionForm(ActionForm):
+    """Carries when the list was shown: several at once are approved only as they stood then."""
+
+    seen_at = forms.CharField(widget=forms.HiddenInput, required=False, initial=lambda: timezone.now().isoformat())
+
+
+def read_seen_at(request) -> datetime:
+    """Return when the list was shown; long ago when the form does not tell."""
+    return parse_datetime(request.POST.get("seen_at", "")[:40]) or datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @admin.register(UpdateRequest)
@@ -37,6 +53,7 @@ class UpdateRequestAdmin(ReadOnlyAdmin):
     search_fields = ["=reference"]
     search_help_text = gettext_lazy("Reference number, membership number or email address")
     actions = ["approve_selected"]
+    action_form = SeenActionForm
 
     # --- The queue ----------------------------------------------------------------------------
 
@@ -84,8 +101,13 @@ class UpdateRequestAdmin(ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Approve the selected requests"), permissions=["bulk"])
     def approve_selected(self, request, queryset):
-        approved = 0
-        for found in queryset:
+        approved, seen_at = 0, read_seen_at(request)
+        for found in queryset.select_related("member"):
+            if found.submitted_at > seen_at or EVIDENCE_FIELDS & found.old_values.keys():
+                told = _("Open this request: it was sent after you opened the list, or it changes personal details.")
+                self.message_user(request, f"{found.reference}: {told}", messages.WARNING)
+                continue
+            record_view(found.member, request.user, "request")
             try:
                 services.approve_update_request(request=found, reviewer=request.user, revision=found.revision)
                 approved += 1
@@ -111,7 +133,7 @@ class UpdateRequestAdmin(ReadOnlyAdmin):
         rows = self.get_queryset(request).select_related(
             "member__specialty", "member__rank", "member__photo", "member__user", "requested_by", "reviewer"
         )
-        return rows.filter(pk=object_id).first() if object_id.isascii() and object_id.isdigit() else None
+        return rows.filter(pk=object_id).first() if is_row_id(object_id) else None
 
     def decide(self, request, found):
         """Carry out the pressed button through one act; a refusal becomes a sentence."""
@@ -177,11 +199,11 @@ class UpdateRequestAdmin(ReadOnlyAdmin):
             "found": found,
             "age": describe_age(found),
             "rows": [(row, remarks_form[PREFIX + row.field]) for row in changes],
-            "remarks": [(label_of(field), remark) for field, remark in in_order(found.remarks)],
+            "remarks": name_remarks(found),
             "unchanged": unchanged_rows(found, changes),
             "moved": name_fields(services.moved_fields(found, found.member)) if is_open else "",
             "files": found.files.kept().order_by("uploaded_at"),
-            "steps": found.steps.select_related("by"),
+            "steps": [(step, name_remarks(step)) for step in found.steps.select_related("by")],
             "remarks_form": remarks_form,
             "reason_form": reason_form or ReasonForm(),
             "is_own": is_own,

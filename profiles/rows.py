@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy as _
 
+from profiles.dates import GREGORIAN
 from profiles.member_fields import TERMS, in_order, label_of, name_terms, present_value, show_value
-from profiles.models import Member, UpdateRequest
+from profiles.models import Member, RequestStep, UpdateRequest
 
 SECTIONS = (
     (_("Contact details"), ("mobile", "city", "address")),
@@ -54,8 +55,9 @@ def list_changes(request: UpdateRequest) -> list[Row]:
         field: name_terms({request.old_values[field], request.new_values[field]}, field)
         for field in TERMS.keys() & request.old_values.keys()
     }
+    calendar = request.new_values.get("birth_calendar", GREGORIAN)
     return [
-        _fill_row(field, request.new_values.get(field, ""), old, names.get(field), is_changed=True)
+        _fill_row(field, request.new_values.get(field, ""), old, names.get(field), calendar)
         for field, old in in_order(request.old_values)
     ]
 
@@ -75,16 +77,23 @@ def _term_names(member: Member, new_values: dict[str, str]) -> dict[str, dict[st
 def _make_row(field: str, member: Member, new_values: dict[str, str], names: dict) -> Row:
     present = present_value(member, field)
     wanted = new_values.get(field, present)
-    return _fill_row(field, wanted, present, names.get(field), is_changed=wanted != present)
+    calendar = new_values.get("birth_calendar", member.birth_calendar)
+    return _fill_row(field, wanted, present, names.get(field), calendar)
 
 
-def _fill_row(field: str, value: str, old: str, names: dict[str, str] | None, *, is_changed: bool) -> Row:
+def _fill_row(field: str, value: str, old: str, names: dict[str, str] | None, calendar: str) -> Row:
+    is_changed = value != old
     return Row(
         field=field,
         label=label_of(field),
-        value=show_value(field, value, names),
-        was=show_value(field, old, names) if is_changed else "",
+        value=show_value(field, value, names, calendar),
+        was=show_value(field, old, names, calendar) if is_changed else "",
         is_changed=is_changed,
         direction="ltr" if field in LEFT_TO_RIGHT and value else "auto",
         file=value if field == "photo" else "",
     )
+
+
+def name_remarks(row: UpdateRequest | RequestStep) -> list[tuple[str, str]]:
+    """Return (label, remark) of a request, or of the step that returned it."""
+    return [(label_of(field), remark) for field, remark in in_order(row.remarks)]

@@ -66,7 +66,9 @@ def save_update_request(*, request: UpdateRequest, new_values: dict[str, str]) -
         request = lock_request(request)
         if not request.is_editable:
             raise StateChanged
-        request.new_values |= {name: value for name, value in new_values.items() if is_field_open(request, name)}
+        typed = {name: value for name, value in new_values.items() if is_field_open(request, name)}
+        member = Member.objects.select_related("specialty", "rank").get(pk=request.member_id)
+        request.new_values = member_fields.differing_values(member, request.new_values | typed)
         request.revision += 1
         request.save(update_fields=["new_values", "revision", "updated_at"])
     return request
@@ -76,7 +78,8 @@ def is_field_open(request: UpdateRequest, name: str) -> bool:
     """Tell whether the member may change a field, or the companion of one, in the request's present state."""
     if request.state == State.RETURNED:
         owner = next((field for field, more in member_fields.COMPANIONS.items() if name in more), name)
-        return owner in request.remarks
+        together = member_fields.IDENTITY if owner in member_fields.IDENTITY else (owner,)
+        return any(field in request.remarks for field in together)
     return request.is_editable
 
 
@@ -93,6 +96,7 @@ def submit_update_request(*, request: UpdateRequest, revision: int) -> UpdateReq
             raise ChangedElsewhere
         member = _lock_member(request)
         fields = member_fields.changed_fields(member, request.new_values)
+        request.new_values = member_fields.differing_values(member, request.new_values)
         _check_complete(request, fields)
         limits.count(limits.UPDATE_REQUESTS, request.requested_by_id)
         _record_submission(request, member, fields)
@@ -107,14 +111,17 @@ def submit_update_request(*, request: UpdateRequest, revision: int) -> UpdateReq
 def _check_complete(request: UpdateRequest, fields: list[str]) -> None:
     if not fields:
         raise NothingChanged
-    has_paper = request.files.kept().filter(kind=MemberFile.Kind.EVIDENCE).exists
-    if member_fields.needs_evidence(fields) and not has_paper():
+    if lacks_evidence(request):
         raise EvidenceMissing
 
 
+def lacks_evidence(request: UpdateRequest) -> bool:
+    """Tell whether the request touches who the member is and holds no paper that shows it."""
+    papers = request.files.kept().filter(kind=MemberFile.Kind.EVIDENCE)
+    return member_fields.needs_evidence(request.new_values) and not papers.exists()
+
+
 def _record_submission(request: UpdateRequest, member: Member, fields: list[str]) -> None:
-    kept = {name for field in fields for name in (field, *member_fields.COMPANIONS.get(field, ()))}
-    request.new_values = {name: value for name, value in request.new_values.items() if name in kept}
     request.old_values = member_fields.present_values(member, fields)
     request.state, request.submitted_at = State.SUBMITTED, timezone.now()
     request.remarks, request.reason = {}, ""
@@ -138,8 +145,9 @@ def withdraw_update_request(*, request: UpdateRequest) -> UpdateRequest:
 
 
 def hold_for_review(*, request: UpdateRequest, reviewer: User) -> None:
-    """Hold a submitted request for one reviewer, in one statement. Raises HeldByAnother or StateChanged."""
+    """Hold a submitted request for one reviewer, in one statement. Raises OwnRequest, HeldByAnother or StateChanged."""
     now = timezone.now()
+    _refuse_own(request, reviewer)
     free = UpdateRequest.objects.filter(pk=request.pk, state=State.SUBMITTED).mine_or_free(reviewer, now)
     if free.update(reviewer=reviewer, review_until=now + settings.REVIEW_LOCK):
         request.refresh_from_db(fields=["reviewer", "review_until"])
@@ -156,7 +164,8 @@ def release_review(*, request: UpdateRequest, reviewer: User) -> None:
 
 
 def take_over_review(*, request: UpdateRequest, reviewer: User) -> None:
-    """Break another reviewer's hold: for those who may."""
+    """Break another reviewer's hold: for those who may. Raises OwnRequest or StateChanged."""
+    _refuse_own(request, reviewer)
     held = UpdateRequest.objects.filter(pk=request.pk, state=State.SUBMITTED)
     if not held.update(reviewer=reviewer, review_until=timezone.now() + settings.REVIEW_LOCK):
         raise StateChanged
@@ -186,7 +195,7 @@ def return_update_request(
         request.state, request.remarks, request.returned_at = State.RETURNED, remarks, timezone.now()
         request.reviewer = request.review_until = request.reminded_at = None
         request.save()
-        _add_step(request, Step.RETURNED, by=reviewer)
+        _add_step(request, Step.RETURNED, by=reviewer, remarks=remarks)
     return request
 
 
@@ -203,10 +212,14 @@ def moved_fields(request: UpdateRequest, member: Member) -> list[str]:
     return [f for f, old in request.old_values.items() if member_fields.present_value(member, f) != old]
 
 
-def _lock_for_decision(request: UpdateRequest, reviewer: User, revision: int) -> UpdateRequest:
-    request = lock_request(request)
+def _refuse_own(request: UpdateRequest, reviewer: User) -> None:
     if reviewer.pk in {request.requested_by_id, request.member.user_id}:
         raise OwnRequest
+
+
+def _lock_for_decision(request: UpdateRequest, reviewer: User, revision: int) -> UpdateRequest:
+    request = lock_request(request)
+    _refuse_own(request, reviewer)
     if request.state != State.SUBMITTED:
         raise StateChanged
     if request.revision != revision:
@@ -291,7 +304,9 @@ def _close(request: UpdateRequest, state: str, step: str | None, *, by: User | N
         _add_step(request, step, by=by, note=reason)
 
 
-def _add_step(request: UpdateRequest, kind: str, *, by: User | None = None, note: str = "") -> None:
-    step = request.steps.create(kind=kind, by=by, note=note)
+def _add_step(
+    request: UpdateRequest, kind: str, *, by: User | None = None, note: str = "", remarks: dict[str, str] | None = None
+) -> None:
+    step = request.steps.create(kind=kind, by=by, note=note, remarks=remarks or {})
     recipient = User.objects.values_list("email", flat=True).get(pk=request.requested_by_id)
     queue_mail(f"update_{kind}", recipient, request=request.pk, step=step.pk)

@@ -1,5 +1,7 @@
 """A member's own pages: profile, update request, status. Choose the form, call one act, redirect or render."""
 
+from contextlib import suppress
+
 from django.conf import settings
 from django.contrib import messages
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,7 +17,7 @@ from profiles import attachments, member_fields, services
 from profiles.files import MESSAGES, CleanFile, RefusedFile, photo_hints
 from profiles.forms import MembershipNumberForm, UpdateForm
 from profiles.models import Claim, Member, MemberFile, UpdateRequest
-from profiles.rows import list_changes, list_sections
+from profiles.rows import list_changes, list_sections, name_remarks
 
 Kind = MemberFile.Kind
 # More than anybody opens; a page is never longer.
@@ -86,38 +88,57 @@ def edit(request, reference: str):
         return lead_on(request, found)
     if request.method != "POST":
         return show_edit_page(request, found, UpdateForm(request=found))
-    form = UpdateForm(request.POST, request.FILES, request=found)
+    form = UpdateForm(request.POST, take_files(request), request=found)
     form.is_valid()
+    is_for_later = request.POST.get("action") == "later"
     try:
         keep_uploads(request, found, form)
-        if not form.is_valid():
-            return show_edit_page(request, found, form)
-        services.save_update_request(request=found, new_values=form.new_values())
+        if form.is_valid() or is_for_later:
+            found = services.save_update_request(request=found, new_values=form.new_values())
     except services.StateChanged:
         return redirect("update_request", reference)
-    if request.POST.get("action") == "later":
-        return leave_for_later(request)
-    return redirect("update_check", reference)
+    if form.is_valid() and not is_for_later:
+        ask_for_evidence(found, form)
+    if not form.is_valid():
+        if is_for_later:
+            messages.warning(
+                request, _("The values without an error were saved. Correct the others, or come back later.")
+            )
+        return show_edit_page(request, found, form)
+    return leave_for_later(request) if is_for_later else redirect("update_check", reference)
+
+
+def ask_for_evidence(found: UpdateRequest, form: UpdateForm) -> None:
+    """Say at its field that a file is missing, before the check page would."""
+    if services.lacks_evidence(found):
+        form.add_error(Kind.EVIDENCE, _("Attach a file that proves the change of your personal details."))
+
+
+def take_files(request) -> dict:
+    """Return the files of a post; none beyond the day's limit, which is counted before anything reads them."""
+    return {name: file for name, file in request.FILES.items() if limits.allows(limits.UPLOADS, request.user.pk)}
 
 
 def keep_uploads(request, found: UpdateRequest, form: UpdateForm) -> None:
     """Keep a good file even when another field is wrong: browsers do not send it twice."""
+    for name in request.FILES.keys() & form.fields.keys() - form.files.keys():
+        form.add_error(name, _("You have sent too many files today. Try again tomorrow."))
     for kind, clean in form.uploads().items():
-        if not limits.allows(limits.UPLOADS, request.user.pk):
-            form.add_error(kind, _("You have sent too many files today. Try again tomorrow."))
-            return
         try:
             attachments.attach_file(request=found, clean=clean, kind=kind)
         except RefusedFile as refused:
             form.add_error(kind, refused.sentence)
         else:
+            found.refresh_from_db(fields=["new_values", "revision"])
             warn_of_hints(request, kind, clean)
 
 
 def warn_of_hints(request, kind: str, clean: CleanFile) -> None:
     """Say what a reviewer may not like about a photo, before it is sent."""
-    for code in photo_hints(clean) if kind == Kind.PHOTO else ():
-        messages.warning(request, MESSAGES[code])
+    # Another file is being checked: the hint is left out, the photo is kept.
+    with suppress(RefusedFile):
+        for code in photo_hints(clean) if kind == Kind.PHOTO else ():
+            messages.warning(request, MESSAGES[code])
 
 
 def show_edit_page(request, found: UpdateRequest, form: UpdateForm):
@@ -131,10 +152,6 @@ def show_edit_page(request, found: UpdateRequest, form: UpdateForm):
         "remarks": name_remarks(found),
     }
     return render(request, "profiles/update_edit.html", context)
-
-
-def name_remarks(found: UpdateRequest) -> list[tuple[str, str]]:
-    return [(member_fields.label_of(field), remark) for field, remark in member_fields.in_order(found.remarks)]
 
 
 def leave_for_later(request):
@@ -195,6 +212,7 @@ def show_check_page(request, found: UpdateRequest):
         "evidence": found.files.kept().filter(kind=Kind.EVIDENCE).order_by("uploaded_at"),
         "changed": say_changed(len(changed)),
         "is_at_once": bool(changed) and all(map(member_fields.is_at_once, changed)),
+        "is_mixed": len({member_fields.is_at_once(field) for field in changed}) == 2,
     }
     return render(request, "profiles/update_check.html", context)
 
@@ -223,7 +241,7 @@ def show_request(request, reference: str):
     context = {
         "update_request": found,
         "changes": list_changes(found),
-        "steps": found.steps.all(),
+        "steps": [(step, name_remarks(step)) for step in found.steps.all()],
         "files": found.files.kept().order_by("uploaded_at"),
         "remarks": name_remarks(found),
         "close_days": settings.RETURNED_CLOSE_DAYS,

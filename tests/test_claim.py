@@ -45,6 +45,8 @@ def post_claim(client, file, language: str = "en", **changes):
 
 
 def let_time_pass(hours: int) -> None:
+    """Send what waits, and let so much of the wait pass."""
+    deliver()
     Claim.objects.update(due_at=timezone.now() + timedelta(hours=72 - hours))
 
 
@@ -246,3 +248,72 @@ def test_claim_form_says_what_to_do(here, file, changes, sentence):
     assert answer.status_code == 200
     assert sentence in answer.content.decode()
     assert not Claim.objects.exists()
+
+
+# --- What the clock leaves to a reviewer ------------------------------------------------------------
+
+
+def test_whom_the_owner_stopped_once_cannot_claim_again(here, member, file, smtp):
+    post_claim(here, file)
+    link = objection_link(smtp, "noura@registry.example")
+    Client().post(link)
+    answer = post_claim(here, file)
+    assert "The file could not be linked" in answer.content.decode()
+    assert Claim.objects.count() == 1
+    assert len(mails_to(smtp, "noura@registry.example")) == 1, "the owner is not asked again and again"
+    page = here.get(url("claim", language="en")).content.decode()
+    assert "was stopped on" in page
+
+
+def test_file_once_objected_for_is_tied_by_a_reviewer_only(here, file, smtp, other_member, reviewer):
+    post_claim(here, file)
+    Client().post(objection_link(smtp, "noura@registry.example"))
+    other = Client()
+    other.force_login(other_member)
+    assert post_claim(other, file).status_code == 302
+    let_time_pass(100)
+    assert claims.tie_due_claims() == 0
+    assert claims.approve_claim(claim=Claim.objects.waiting().get(), reviewer=reviewer).user == other_member
+
+
+def test_refused_claim_tells_its_reason_on_the_page(here, file, reviewer):
+    post_claim(here, file)
+    claims.refuse_claim(claim=Claim.objects.get(), reviewer=reviewer, reason="Bring <b>your</b> card.")
+    page = here.get(url("claim", language="en")).content.decode()
+    assert "Your last request was refused" in page
+    assert "Bring &lt;b&gt;your&lt;/b&gt; card." in page
+
+
+def test_wait_begins_when_the_warning_was_accepted(here, file, smtp):
+    post_claim(here, file)
+    Claim.objects.update(due_at=timezone.now() - timedelta(hours=1))
+    assert claims.tie_due_claims() == 0, "nobody was warned yet"
+    deliver()
+    claim = Claim.objects.get()
+    assert timedelta(hours=71) < claim.due_at - timezone.now() < timedelta(hours=73)
+    assert claim.warned_at
+
+
+def test_claim_whose_warning_cannot_be_delivered_waits_for_a_reviewer(here, file, smtp):
+    smtp.answer_recipient = lambda address: "550 no such user" if address == "noura@registry.example" else "250 ok"
+    post_claim(here, file)
+    let_time_pass(100)
+    assert claims.tie_due_claims() == 0
+    assert Claim.objects.get().state == State.WAITING
+
+
+def test_disabled_account_is_not_tied(here, member, file):
+    account = make_unused_account(file)
+    post_claim(here, file)
+    User.objects.filter(pk=member.pk).update(is_active=False)
+    let_time_pass(73)
+    assert claims.tie_due_claims() == 0
+    assert User.objects.filter(pk=account.pk).exists()
+
+
+def test_claim_of_a_file_that_the_import_has_tied_meanwhile_ends_well(here, member, file, smtp):
+    post_claim(here, file)
+    claims.tie_member(member=file, user=member)
+    let_time_pass(73)
+    assert claims.tie_due_claims() == 1
+    assert Claim.objects.get().state == State.TIED

@@ -24,7 +24,7 @@ from profiles.import_files import COLUMNS, RefusedImport
 from profiles.models import Member
 from tests import servers
 from tests.conftest import make_user
-from tests.journey import NEW_PASSWORD, ask_reset, deliver, link_in, mails_to, sign_in, url
+from tests.journey import NEW_PASSWORD, ask_reset, deliver, link_in, mails_to, sign_in, subject_of, url
 from tests.registry import make_national_id, make_registry_member, make_terms
 from tests.registry_rows import make_rows
 
@@ -366,6 +366,43 @@ def test_hostile_text_refuses_its_row_or_is_taken(value, column):
     assert report.rows >= 1
     assert report.created + report.refused >= 1
     assert Member.objects.filter(membership_number="00000005").count() <= 1
+
+
+def test_identity_that_a_reviewer_approved_stays_whole():
+    imports.import_file(write_csv(GOOD))
+    Member.objects.update(kept_fields=["identity_number"])
+    report = imports.import_file(write_csv(GOOD | {"identity_kind": "passport", "identity_number": "A1234567"}))
+    member = Member.objects.get()
+    assert (member.identity_kind, member.identity_number) == ("national_id", GOOD["identity_number"])
+    assert report.kept == 1
+
+
+def test_row_that_the_database_refuses_stops_no_other(monkeypatch):
+    from django.db import IntegrityError
+
+    from profiles import import_writer
+
+    insert = import_writer.insert_rows
+
+    def refuse_one(model, columns, rows):
+        if model is Member and any(row[0] == "00000005" for row in rows):
+            raise IntegrityError
+        return insert(model, columns, rows)
+
+    monkeypatch.setattr(import_writer, "insert_rows", refuse_one)
+    report = imports.import_file(write_csv(GOOD, another(5), another(6)))
+    assert (report.created, report.refused, report.shown[0][1]) == (2, 1, "00000005")
+    assert User.objects.count() == 2, "no account without its member"
+
+
+def test_owner_of_a_proved_address_is_told_of_the_file(smtp):
+    make_user(GOOD["email"], language="en", first_name="Noura")
+    imports.import_file(write_csv(GOOD))
+    deliver()
+    [mail] = mails_to(smtp, GOOD["email"])
+    assert "is linked to your account" in subject_of(mail)
+    imports.import_file(write_csv(GOOD))
+    assert deliver() == 0
 
 
 # --- Killed, and at once ----------------------------------------------------------------------------

@@ -115,3 +115,21 @@ def test_page_is_in_arabic(reviewer):
     page = client.get(IMPORT).content.decode()
     assert '<html lang="ar" dir="rtl"' in page
     assert "استيراد" in page
+
+
+def test_import_beside_another_says_so(here, monkeypatch):
+    from contextlib import contextmanager
+
+    from profiles import imports
+    from profiles.import_files import RefusedImport
+
+    @contextmanager
+    def held():
+        raise RefusedImport("Another import is running.")
+        yield
+
+    monkeypatch.setattr(imports, "one_at_a_time", held)
+    file = SimpleUploadedFile("members.csv", write_csv(GOOD).getvalue())
+    page = here.post(IMPORT, {"import_file": file, "format": "0", "resource": ""}, follow=True)
+    assert page.status_code == 200
+    assert "Another import is running." in page.content.decode()

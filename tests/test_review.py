@@ -192,6 +192,8 @@ def test_senior_takes_a_lock_over_and_holder_releases_it(client, sent, reviewer)
 
 def test_nobody_decides_on_their_own_request(here, reviewer):
     own = send(make_registry_member(reviewer))
+    with pytest.raises(services.OwnRequest):
+        services.hold_for_review(request=own, reviewer=reviewer)
     page = read(here, own)
     assert "You cannot review your own request." in page
     assert 'name="action"' not in page
@@ -268,8 +270,11 @@ def test_senior_approves_several_at_once(client, reviewer):
     services.hold_for_review(request=requests[0], reviewer=reviewer)
     client.force_login(senior)
     client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
-    chosen = {"action": "approve_selected", "_selected_action": [request.pk for request in requests]}
+    seen_at = re.search(r'name="seen_at" value="([^"]*)"', client.get(f"{LIST}?reviewer=all").content.decode())[1]
+    late = send(make_registry_member(make_user("late@example.com")))
+    chosen = {"action": "approve_selected", "_selected_action": [r.pk for r in (*requests, late)], "seen_at": seen_at}
     page = client.post(f"{LIST}?reviewer=all", chosen, follow=True).content.decode()
+    assert f"{late.reference}: Open this request" in page
     assert "2 requests were approved." in page
     assert f"{requests[0].reference}: Another reviewer holds this request" in page
     assert UpdateRequest.objects.filter(state=State.APPROVED).count() == 2

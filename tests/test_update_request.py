@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 
 from accounts.models import User
@@ -12,7 +13,7 @@ from profiles import services
 from profiles.models import Member, MemberFile, RecordView, RequestStep, UpdateRequest
 from tests.conftest import make_user
 from tests.journey import deliver, hidden, mails_to, sign_in, subject_of, text_of, url
-from tests.registry import edit_fields, make_picture, make_registry_member
+from tests.registry import edit_fields, make_iqama, make_picture, make_registry_member
 
 pytestmark = pytest.mark.django_db
 State = UpdateRequest.State
@@ -149,8 +150,7 @@ def test_approval_writes_exactly_the_asked_fields(here, member, file, reviewer, 
 
 
 def test_approved_birth_date_reaches_the_account(here, member, file, reviewer):
-    request = start(here, file, birth_date="16/07/1405")
-    attach(here, request, file, evidence=make_picture(), birth_date="16/07/1405")
+    request = start(here, file, birth_date="16/07/1405", evidence=make_picture())
     finish(here, request)
     request.refresh_from_db()
     services.approve_update_request(request=request, reviewer=reviewer, revision=request.revision)
@@ -255,7 +255,11 @@ def test_request_that_changes_nothing_is_not_sent(here, file):
 
 
 def test_personal_details_need_evidence(here, file):
-    request = start(here, file, name_latin="Noura Saad Alharbi")
+    begin(here, file.membership_number)
+    request = UpdateRequest.objects.get()
+    fields = edit_fields(file, name_latin="Noura Saad Alharbi")
+    here.post(url("update_edit", request.reference, language="en"), fields)
+    request.refresh_from_db()
     assert finish(here, request).url == url("update_edit", request.reference, language="en")
     request.refresh_from_db()
     assert request.state == State.DRAFT
@@ -321,26 +325,33 @@ def test_strangers_file_is_a_404_and_the_owners_is_served(here, file, client, ot
     assert MemberFile.objects.exists()
 
 
-def test_reviewers_view_of_a_file_is_recorded(here, file, client, reviewer):
+def test_reviewers_view_of_a_file_is_recorded(here, file, client, reviewer, member):
     from django.contrib.auth.models import Permission
 
     request = start(here, file)
-    attach(here, request, file, evidence=make_picture())
+    attach(here, request, file, name_latin="Noura Saad Alharbi", evidence=make_picture())
     kept = MemberFile.objects.get()
     client.force_login(reviewer)
     assert client.get(url("member_file", kept.pk)).status_code == 404, "staff, but no reviewer"
     reviewer.user_permissions.add(Permission.objects.get(codename="review_updaterequest"))
+    assert client.get(url("member_file", kept.pk)).status_code == 404, "a draft is its owner's alone"
+    client.force_login(member)
+    finish(client, request)
+    client.force_login(reviewer)
     answer = client.get(url("member_file", kept.pk))
     assert answer.status_code == 200
     assert read_file(answer)
     assert [(view.member, view.viewed_by, view.what) for view in RecordView.objects.all()] == [(file, reviewer, "file")]
+    session = client.session
+    session["signed_in"] |= {"kind": "remembered"}
+    session.save()
+    assert client.get(url("member_file", kept.pk)).status_code == 404, "only in a session of staff"
 
 
 def test_owner_deletes_a_file_but_not_during_the_review(here, file, reviewer):
     from profiles.files import open_file
 
-    request = start(here, file, name_latin="Noura Saad Alharbi")
-    attach(here, request, file, name_latin="Noura Saad Alharbi", evidence=make_picture())
+    request = start(here, file, name_latin="Noura Saad Alharbi", evidence=make_picture())
     finish(here, request)
     kept = MemberFile.objects.get()
     here.post(url("member_file", kept.pk))
@@ -508,8 +519,7 @@ def test_identity_number_is_masked_until_shown(here, file):
 
 def test_two_members_cannot_have_one_identity_number(here, file, reviewer):
     other = make_registry_member(make_user("third@example.com"))
-    request = start(here, file, identity_number=other.identity_number)
-    attach(here, request, file, identity_number=other.identity_number, evidence=make_picture())
+    request = start(here, file, identity_number=other.identity_number, evidence=make_picture())
     finish(here, request)
     request.refresh_from_db()
     assert request.state == State.SUBMITTED, "whether the number is taken is not told to the member"
@@ -528,8 +538,7 @@ def test_evidence_is_deleted_after_its_time_and_the_photo_stays(here, file, revi
     from profiles import attachments
     from profiles.files import open_file
 
-    request = start(here, file, name_latin="Noura Saad Alharbi")
-    attach(here, request, file, name_latin="Noura Saad Alharbi", evidence=make_picture(), photo=make_picture())
+    request = start(here, file, name_latin="Noura Saad Alharbi", evidence=make_picture(), photo=make_picture())
     finish(here, request)
     request.refresh_from_db()
     services.approve_update_request(request=request, reviewer=reviewer, revision=request.revision)
@@ -565,3 +574,130 @@ def test_clock_does_all_its_work_in_one_task(here, member, file, reviewer):
     UpdateRequest.objects.update(returned_at=timezone.now() - timedelta(days=31))
     assert tend() == {"claims tied": 0, "requests reminded": 1, "requests closed": 1, "files deleted": 0}
     assert tend() == {"claims tied": 0, "requests reminded": 0, "requests closed": 0, "files deleted": 0}
+
+
+# --- Second visits ----------------------------------------------------------------------------------
+
+
+def test_draft_with_a_photo_is_saved_again(here, file):
+    request = start(here, file)
+    attach(here, request, file, photo=make_picture())
+    answer = attach(here, request, file, city="جدة")
+    assert answer.url == url("update_check", request.reference, language="en")
+    request.refresh_from_db()
+    assert set(request.new_values) == {"photo", "city"}
+    assert MemberFile.objects.count() == 1
+
+
+def test_member_with_an_approved_photo_changes_the_city(here, file, reviewer):
+    request = start(here, file)
+    attach(here, request, file, photo=make_picture())
+    finish(here, request)
+    request.refresh_from_db()
+    services.approve_update_request(request=request, reviewer=reviewer, revision=request.revision)
+    file.refresh_from_db()
+    assert send(here, file, city="جدة").state == State.APPROVED
+
+
+def test_second_photo_takes_the_place_of_the_first(here, file):
+    request = start(here, file)
+    attach(here, request, file, photo=make_picture())
+    attach(here, request, file, photo=make_picture(800, 1200))
+    request.refresh_from_db()
+    assert str(MemberFile.objects.kept().get().pk) == request.new_values["photo"]
+
+
+def test_photo_beside_a_wrong_field_is_shown_as_attached(here, file):
+    begin(here, file.membership_number)
+    request = UpdateRequest.objects.get()
+    fields = edit_fields(file, mobile="12", photo=make_picture())
+    page = here.post(url("update_edit", request.reference, language="en"), fields).content.decode()
+    assert "Your new photo is attached." in page
+
+
+def test_save_for_later_keeps_the_good_values_beside_a_wrong_one(here, file):
+    begin(here, file.membership_number)
+    request = UpdateRequest.objects.get()
+    edit = url("update_edit", request.reference, language="en")
+    page = here.post(edit, edit_fields(file, mobile="12", city="جدة", action="later")).content.decode()
+    assert "The values without an error were saved." in page
+    assert 'value="12"' in page
+    request.refresh_from_db()
+    assert request.new_values == {"city": "جدة"}
+
+
+def test_missing_evidence_is_told_at_its_field(here, file):
+    begin(here, file.membership_number)
+    request = UpdateRequest.objects.get()
+    fields = edit_fields(file, name_latin="Noura Saad Alharbi")
+    page = here.post(url("update_edit", request.reference, language="en"), fields).content.decode()
+    assert 'id="id_evidence_error"' in page
+    request.refresh_from_db()
+    assert request.new_values == {"name_latin": "Noura Saad Alharbi"}, "the draft is kept all the same"
+
+
+def test_draft_never_writes_old_values_over_newer_ones(here, file):
+    request = start(here, file, mobile="0501234567")
+    assert request.new_values == {"mobile": "+966501234567"}
+    Member.objects.update(city="أبها")
+    finish(here, request)
+    file.refresh_from_db()
+    assert (file.mobile, file.city) == ("+966501234567", "أبها")
+    assert file.kept_fields == ["mobile"]
+
+
+def test_value_typed_back_is_no_wish_any_more(here, file):
+    request = start(here, file, city="جدة")
+    here.post(url("update_edit", request.reference, language="en"), edit_fields(file))
+    request.refresh_from_db()
+    assert request.new_values == {}
+
+
+@pytest.mark.parametrize("returned", ["identity_kind", "identity_number"])
+def test_returned_identity_is_corrected_as_one(here, file, reviewer, returned):
+    iqama = {"identity_kind": "iqama", "identity_number": make_iqama(70)}
+    request = start(here, file)
+    attach(here, request, file, evidence=make_picture(), **iqama)
+    finish(here, request)
+    request.refresh_from_db()
+    services.return_update_request(
+        request=request, reviewer=reviewer, revision=request.revision, remarks={returned: "Check it."}
+    )
+    edit = url("update_edit", request.reference, language="en")
+    corrected = {"identity_kind": "iqama", "identity_number": make_iqama(71)}
+    assert here.post(edit, {"identity_kind": "national_id", "identity_number": make_iqama(71)}).status_code == 200
+    assert here.post(edit, corrected).status_code == 302
+    finish(here, request)
+    request.refresh_from_db()
+    services.approve_update_request(request=request, reviewer=reviewer, revision=request.revision)
+    file.refresh_from_db()
+    assert (file.identity_kind, file.identity_number) == ("iqama", make_iqama(71))
+
+
+def test_remarks_stay_on_the_time_line(here, file, reviewer):
+    request = send(here, file, job_title="رئيسة")
+    services.return_update_request(
+        request=request, reviewer=reviewer, revision=request.revision, remarks={"job_title": "Write it in full."}
+    )
+    here.post(url("update_edit", request.reference), {"job_title": "رئيسة تمريض"})
+    finish(here, request)
+    page = here.get(url("update_request", request.reference, language="en")).content.decode()
+    assert "Write it in full." in page
+
+
+def test_uploads_are_counted_before_they_are_read(here, file):
+    begin(here, file.membership_number)
+    request = UpdateRequest.objects.get()
+    edit = url("update_edit", request.reference, language="en")
+    for _ in range(20):
+        broken = SimpleUploadedFile("scan.jpg", b"\xff\xd8\xff broken", content_type="image/jpeg")
+        assert "damaged" in here.post(edit, edit_fields(file, evidence=broken)).content.decode()
+    page = here.post(edit, edit_fields(file, evidence=make_picture())).content.decode()
+    assert "too many files today" in page
+    assert not MemberFile.objects.exists()
+
+
+def test_mixed_request_says_that_all_of_it_waits(here, file):
+    request = start(here, file, city="جدة", job_title="رئيسة تمريض")
+    page = here.get(url("update_check", request.reference, language="en")).content.decode()
+    assert "change together with the rest" in page

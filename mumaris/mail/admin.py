@@ -2,6 +2,7 @@ from django.contrib import admin
 
 from mumaris.admin import ReadOnlyAdmin
 from mumaris.mail.models import Outbox
+from mumaris.text import canonical_address
 
 
 @admin.register(Outbox)
@@ -10,6 +11,6 @@ class OutboxAdmin(ReadOnlyAdmin):
 
     list_display = ["recipient", "kind", "lane", "state", "attempts", "error", "created_at", "next_at", "finished_at"]
     list_filter = ["state", "lane", "kind"]
-    search_fields = ["=recipient"]
+    searched = {"recipient": canonical_address}
     ordering = ["-created_at"]
     fields = readonly_fields = [*list_display, "id", "language"]

@@ -27,6 +27,8 @@ class Claim(models.Model):
     key_id = models.CharField(max_length=8)
     claimed_at = models.DateTimeField(_("claimed at"), auto_now_add=True)
     due_at = models.DateTimeField(_("tied by itself at"))
+    # When the mail server took the warning to the registry address: the wait begins there.
+    warned_at = models.DateTimeField(_("warned at"), null=True, blank=True)
     decided_at = models.DateTimeField(_("decided at"), null=True, blank=True)
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name=_("decided by"), on_delete=models.SET_NULL, null=True, related_name="+"

@@ -131,6 +131,8 @@ class RequestStep(models.Model):
         settings.AUTH_USER_MODEL, verbose_name=_("by"), on_delete=models.SET_NULL, null=True, related_name="+"
     )
     note = models.CharField(_("note"), max_length=1000, blank=True)
+    # What a reviewer asked for, field by field; the request itself keeps only what is asked now.
+    remarks = models.JSONField(default=dict, blank=True)
 
     class Meta:
         verbose_name = _("step")
