@@ -102,7 +102,9 @@ class UpdateRequestAdmin(ReadOnlyAdmin):
     @admin.action(description=gettext_lazy("Approve the selected requests"), permissions=["bulk"])
     def approve_selected(self, request, queryset):
         approved, seen_at = 0, read_seen_at(request)
-        for found in queryset.select_related("member"):
+        # What was ticked and no more: «select all» would reach further than the screen.
+        ticked = queryset.filter(pk__in=request.POST.getlist("_selected_action"))
+        for found in ticked.select_related("member"):
             if found.submitted_at > seen_at or EVIDENCE_FIELDS & found.old_values.keys():
                 told = _("Open this request: it was sent after you opened the list, or it changes personal details.")
                 self.message_user(request, f"{found.reference}: {told}", messages.WARNING)
@@ -126,7 +128,6 @@ class UpdateRequestAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         if request.method == "POST":
             return self.decide(request, found)
-        record_view(found.member, request.user, "request")
         return self.show_review(request, found)
 
     def get_object(self, request, object_id, from_field=None):
@@ -185,6 +186,7 @@ class UpdateRequestAdmin(ReadOnlyAdmin):
         return None
 
     def show_review(self, request, found, remarks_form=None, reason_form=None):
+        record_view(found.member, request.user, "request")
         remarks_form = remarks_form or RemarksForm(request=found)
         now = timezone.now()
         is_held = found.review_until is not None and found.review_until > now

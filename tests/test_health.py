@@ -35,7 +35,7 @@ def test_readyz_names_an_absent_cache_and_stays_ready(client, settings):
 
 @pytest.mark.django_db
 def test_readyz_refuses_with_migrations_missing(client):
-    MigrationRecorder(connection).record_unapplied("profiles", "0003_roles")
+    MigrationRecorder(connection).record_unapplied("profiles", "0004_second_looks")
     answer = client.get("/readyz")
 
     assert answer.status_code == 503

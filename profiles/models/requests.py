@@ -96,6 +96,7 @@ class UpdateRequest(models.Model):
         ]
         indexes = [
             models.Index(fields=["state", "submitted_at", "id"], name="update_request_queue"),
+            models.Index(fields=["submitted_at", "id"], name="update_request_by_age"),
             models.Index(fields=["requested_by", "-id"], name="update_request_mine"),
             models.Index(fields=["returned_at"], condition=Q(state="returned"), name="update_request_returned"),
         ]
