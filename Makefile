@@ -5,7 +5,7 @@ PORT ?= 8000
 ARGS ?=
 VENV := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test check messages stack timing weights passwords import-speed lock
+.PHONY: help run test check messages stack timing weights passwords import-speed queue-speed lock
 
 help: ## list the doors
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -69,7 +69,6 @@ timing: .venv/.dev-stamp ## measure sign-in: cost over one hash, known against u
 weights: .venv/.dev-stamp ## measure what the pages weigh, first visit and repeat view (needs Chromium)
 	$(VENV)/python -m tests.weights
 
-.PHONY: queue-speed
 queue-speed: .venv/.dev-stamp ## measure the reviewers' pages at 10,000 and at 1,000,000 members
 	$(VENV)/python -m tests.queue_speed
 

@@ -23,6 +23,8 @@ COLUMNS = (
 DELIMITERS = ",;\t"
 ZIP_SIGNATURE = b"PK\x03\x04"
 MAX_XLSX_ROWS = 50_000
+# Characters; a longer line is cut, and its parts are no rows.
+MAX_LINE = 100_000
 MAX_UNZIPPED = 50 * 1024 * 1024
 MAX_ZIP_ENTRIES, MAX_RATIO = 200, 200
 
@@ -74,21 +76,25 @@ def read_csv(file: BinaryIO) -> Iterator[tuple[int, list[str] | str]]:
     """Yield (line, cells), or (line, why not). Raises RefusedImport for an encoding that is not Unicode."""
     stream = io.TextIOWrapper(Borrowed(file), encoding=name_encoding(file), newline="")
     try:
-        first = stream.readline()
+        first = stream.readline(MAX_LINE)
         delimiter = max(DELIMITERS, key=first.count)
         stream.seek(0)
-        reader = csv.reader(stream, delimiter=delimiter, strict=True)
-        while True:
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error:
-                yield reader.line_num, _("The quotes of this row do not match.")
-                continue
-            yield reader.line_num, cells
+        width = 0
+        # One line is one row: a quote that is never closed must not swallow the rows after it.
+        for number, line in enumerate(iter(lambda: stream.readline(MAX_LINE), ""), 1):
+            cells = split_line(line, delimiter)
+            width = width or len(cells)
+            is_short = not isinstance(cells, str) and any(cells) and len(cells) < width
+            yield number, _("The row has fewer cells than the header.") if is_short else cells
     except UnicodeError:
         raise RefusedImport(_("The file is not in Unicode. Save it as “CSV UTF-8” and import it again.")) from None
+
+
+def split_line(line: str, delimiter: str) -> list[str] | str:
+    try:
+        return next(csv.reader([line], delimiter=delimiter, strict=True), [])
+    except csv.Error:
+        return _("The quotes of this row do not match.")
 
 
 def name_encoding(file: BinaryIO) -> str:

@@ -62,7 +62,7 @@ def read_row(line: Line) -> Row:
         raise RefusedRow("", line.fault)
     cells = line.cells
     for column, value in cells.items():
-        if value and column not in NO_TEXT and FORMULA.match(value.lstrip(" ")):
+        if value and column not in NO_TEXT and FORMULA.match(text.INVISIBLE.sub("", value).lstrip(" ")):
             raise RefusedRow(column, _("The value begins like a formula."))
     number = clean("membership_number", cells.get("membership_number", ""))
     kind, identity = read_identity(cells)

@@ -56,8 +56,8 @@ def write_batch(rows: list[Row], *, once: set[str], overwrite: bool, dry_run: bo
         new = [row for row in rows if row.number not in present]
         for member, row in known:
             update_member(member, row, outcome, overwrite=overwrite)
-            if row.email in once and member.user_id and not member.is_activated and member.user.email != row.email:
-                move_account(member, row.email)
+            if row.email and member.user_id and not member.is_activated and member.user.email != row.email:
+                drop_unused_account(member)
         untied = [row for member, row in known if not member.user_id]
         accounts = give_accounts([row for row in new + untied if row.email in once], outcome, now)
         tie_members({present[row.number]: accounts[row.number] for row in untied if row.number in accounts}, now)
@@ -218,23 +218,19 @@ def tie_members(accounts: dict[Member, int], now: datetime) -> None:
         Member.objects.filter(pk=member.pk).update(user_id=user, tied_at=now)
 
 
-def move_account(member: Member, address: str) -> None:
-    """Move an account that nobody has used to the address that the registry names now.
+def drop_unused_account(member: Member) -> None:
+    """Delete an account that nobody has used and whose address is not the registry's any more.
 
-    An account in use keeps its address: only its owner changes that.
+    The mailbox that the registry named by mistake must not open the file. An account in use keeps its address:
+    only its owner changes that.
     """
     # As it is now: its owner may set a password at this moment.
     user = User.objects.select_for_update().get(pk=member.user_id)
-    is_used = user.has_usable_password() or user.last_login is not None
-    if is_used or user.email == address or reserved_addresses([address]):
+    if user.has_usable_password() or user.last_login is not None:
         return
-    holders = Member.objects.filter(registry_email=address).exclude(pk=member.pk)
-    if holders.exists() or User.objects.filter(email=address).exists():
-        return
-    SignInName.objects.filter(user=user, value=user.email).update(value=address)
-    EmailAddress.objects.filter(user=user).update(email=address, verified=False)
-    user.email = address
-    user.save(update_fields=["email"])
+    member.user = member.tied_at = None
+    member.save(update_fields=["user", "tied_at"])
+    user.delete()
 
 
 # --- Many rows at once ----------------------------------------------------------------------------
@@ -256,7 +252,9 @@ def insert_rows(model, columns: tuple[str, ...], rows: list[tuple]) -> list[int]
         ids = [number for (number,) in cursor.fetchall()]
         lines = "".join(f"{number}\t{copy_line(row)}\n" for number, row in zip(ids, rows, strict=True))
         names = ", ".join(f'"{name}"' for name in ("id", *columns))
-        cursor.copy_expert(f'COPY "{table}" ({names}) FROM STDIN', io.StringIO(lines))
+        # Django wraps what ``execute`` raises, but not this.
+        with connection.wrap_database_errors:
+            cursor.copy_expert(f'COPY "{table}" ({names}) FROM STDIN', io.StringIO(lines))
     return ids
 
 

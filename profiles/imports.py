@@ -13,7 +13,7 @@ from hashlib import blake2b
 from itertools import pairwise
 from typing import BinaryIO, TextIO
 
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, reset_queries
 from django.utils.translation import gettext as _
 
 from mumaris import text
@@ -88,6 +88,8 @@ def import_lines(
             once = {row.email for row in rows if row.email and fold(row.email) not in repeated.addresses}
             add_up(report, book, write_until_done(rows, once=once, overwrite=overwrite, dry_run=dry_run))
             report.rows += len(batch)
+            # With DEBUG=1 Django would keep every statement.
+            reset_queries()
             tell(report.rows, repeated.rows)
     return report
 

@@ -177,7 +177,7 @@ def test_wrong_value_refuses_its_row_by_name(changes, column):
     assert list(Member.objects.values_list("membership_number", flat=True)) == ["00000005"]
 
 
-@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@x", " =1", "＝1", "＋1", "－1", "＠1"])
+@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@x", " =1", "\u200f=1", "＝1", "＋1", "－1", "＠1"])
 def test_formula_refuses_its_row(start):
     assert refusal_of(GOOD | {"workplace": start})[0] == "workplace"
 
@@ -301,13 +301,58 @@ def test_address_of_an_activated_account_is_never_changed():
     assert set(user.sign_in_names.values_list("value", flat=True)) == {GOOD["email"], "00012345"}
 
 
-def test_account_that_nobody_used_moves_to_the_new_address():
+def test_account_that_nobody_used_follows_the_new_address():
     imports.import_file(write_csv(GOOD))
     imports.import_file(write_csv(GOOD | {"email": "other@registry.example"}))
     user = User.objects.get()
     assert user.email == "other@registry.example"
+    assert Member.objects.get().user == user
     assert set(user.sign_in_names.values_list("value", flat=True)) == {"other@registry.example", "00012345"}
     assert EmailAddress.objects.get().email == "other@registry.example"
+    assert imports.import_file(write_csv(GOOD | {"email": "other@registry.example"})).is_without_change
+
+
+def test_swapped_addresses_open_the_right_files():
+    imports.import_file(write_csv(GOOD, another(5)))
+    swapped = (GOOD | {"email": "m5@registry.example"}, another(5, email=GOOD["email"]))
+    imports.import_file(write_csv(*swapped))
+    assert {m.membership_number: m.user.email for m in Member.objects.all()} == {
+        "00012345": "m5@registry.example", "00000005": GOOD["email"],
+    }  # fmt: skip
+    assert imports.import_file(write_csv(*swapped)).is_without_change
+
+
+def test_former_mailbox_opens_the_file_no_more_when_the_new_one_is_taken():
+    make_user("taken@registry.example").emailaddress_set.update(verified=False)
+    imports.import_file(write_csv(GOOD))
+    imports.import_file(write_csv(GOOD | {"email": "taken@registry.example"}))
+    assert Member.objects.get().user is None
+    assert not User.objects.filter(email=GOOD["email"]).exists()
+
+
+def test_value_taken_at_the_last_moment_is_an_integrity_error():
+    from django.db import IntegrityError, transaction
+
+    from profiles.import_writer import insert_rows
+
+    make_user("m5@registry.example")
+    name = User.objects.get().sign_in_names.get()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        insert_rows(SignInName, ("value", "user_id"), [(name.value, name.user_id)])
+
+
+def test_quote_that_is_never_closed_swallows_no_row():
+    lines = write_csv(GOOD, *(another(n) for n in range(5, 15))).getvalue().decode().splitlines()
+    lines[1] = lines[1].replace("الرياض", '"الرياض')
+    report = imports.import_file(io.BytesIO("\n".join(lines).encode()))
+    assert (report.rows, report.created, report.refused) == (11, 10, 1)
+
+
+def test_row_with_too_few_cells_is_refused():
+    lines = write_csv(GOOD, another(5)).getvalue().decode().splitlines()
+    lines[1] = lines[1].rpartition(",")[0]
+    report = imports.import_file(io.BytesIO("\n".join(lines).encode()))
+    assert (report.created, report.refused) == (1, 1)
 
 
 def test_repeated_address_makes_no_account():
