@@ -49,6 +49,7 @@ def approve_in_admin(person: Person, path: str, sought: str):
     page = person.page
     page.goto(f"/admin/profiles/{path}/?q={sought}")
     page.locator("#result_list tbody th a").first.click()
+    expect(page).to_have_url(re.compile("/change/"))
     for action in ("hold", "approve"):
         button = page.locator(f"button[name=action][value={action}]")
         if button.count():
