@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
+from defusedxml.ElementTree import iterparse
 from django.utils.translation import gettext as _
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
@@ -27,6 +28,7 @@ MAX_XLSX_ROWS = 50_000
 MAX_LINE = 100_000
 MAX_UNZIPPED = 50 * 1024 * 1024
 MAX_ZIP_ENTRIES, MAX_RATIO = 200, 200
+MAX_CELLS = 200
 
 
 class RefusedImport(Exception):
@@ -134,6 +136,7 @@ def read_xlsx(file: BinaryIO) -> Iterator[tuple[int, list[str] | str]]:
     """Yield (row, cells), or (row, why not). Raises RefusedImport for one too large or broken."""
     refuse_zip_bomb(file)
     try:
+        refuse_wide_rows(file)
         book = load_workbook(file, read_only=True, keep_links=False)
         sheet = book.worksheets[0]
         sheet.reset_dimensions()
@@ -160,13 +163,38 @@ def refuse_zip_bomb(file: BinaryIO) -> None:
         raise RefusedImport(say_too_large())
 
 
+def refuse_wide_rows(file: BinaryIO) -> None:
+    """Read the sheets tag by tag: openpyxl holds a whole row, and a row of a million cells is none."""
+    with zipfile.ZipFile(file) as archive:
+        for name in archive.namelist():
+            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+                with archive.open(name) as sheet:
+                    count_cells(sheet)
+    file.seek(0)
+
+
+def count_cells(sheet) -> None:
+    cells = 0
+    for event, element in iterparse(sheet, events=("start", "end")):
+        tag = element.tag.rpartition("}")[2]
+        if event == "start":
+            cells = cells + 1 if tag == "c" else 0 if tag == "row" else cells
+            if cells > MAX_CELLS:
+                raise RefusedImport(say_too_large())
+        elif tag in {"c", "row"}:
+            element.clear()
+
+
 def say_too_large() -> str:
     return _("The Excel file is too large: at most 50,000 rows and 50 MB. Save it as “CSV UTF-8” and import that.")
 
 
 def read_cells(row) -> list[str] | str:
-    if any(cell.data_type == "f" for cell in row):
+    kinds = {cell.data_type for cell in row}
+    if "f" in kinds:
         return _("The row holds a formula. Paste its values instead.")
+    if "e" in kinds:
+        return _("The row holds an error of Excel, such as #N/A.")
     return [show_cell(cell.value) for cell in row]
 
 

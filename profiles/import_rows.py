@@ -27,9 +27,12 @@ from profiles.import_files import Line
 from profiles.models import LINE_LENGTH, Member, Rank, Specialty
 
 # What a spreadsheet would run, also in full-width forms, which some read alike.
-FORMULA = re.compile(r"[=+\-@\t\r＝＋－＠]")
-# A plus sign begins a mobile number, and nothing of these is shown as text.
-NO_TEXT = {"mobile", "membership_number", "identity_number", "birth_date", "registration_expiry"}
+FORMULA = re.compile(r"[=+\-@\t\r＝＋－＠﹦﹢﹣﹫]")
+# A plus sign begins a mobile number, and of the other two nothing but letters and digits is kept.
+NO_TEXT = {"mobile", "membership_number", "identity_number"}
+DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+# No registration ends in a Gregorian year outside these: it was meant as Hijri.
+YEARS = range(1900, 2200)
 # A Saudi mobile as it is mostly written: phonenumbers takes a quarter of a millisecond to say the same.
 SAUDI_MOBILE = re.compile(r"(?:\+966|00966|966|0)?(5(?:[013-689][0-9]|7[0-8])[0-9]{6})")
 GENDERS, JOB_KINDS = set(Member.Gender.values), set(Member.JobKind.values)
@@ -62,7 +65,7 @@ def read_row(line: Line) -> Row:
         raise RefusedRow("", line.fault)
     cells = line.cells
     for column, value in cells.items():
-        if value and column not in NO_TEXT and FORMULA.match(text.INVISIBLE.sub("", value).lstrip(" ")):
+        if value and not value[0].isalnum() and column not in NO_TEXT and begins_like_formula(value):
             raise RefusedRow(column, _("The value begins like a formula."))
     number = clean("membership_number", cells.get("membership_number", ""))
     kind, identity = read_identity(cells)
@@ -72,6 +75,11 @@ def read_row(line: Line) -> Row:
         raise RefusedRow("name_arabic", _("The row has no name."))
     values |= {"identity_kind": kind, "identity_number": identity} | read_birth_date(cells)
     return Row(line.number, number, (kind, identity), clean("email", cells.get("email", "")), values)
+
+
+def begins_like_formula(value: str) -> bool:
+    """Tell whether a spreadsheet could run a value, whatever spaces and marks stand before it."""
+    return bool(FORMULA.match(text.INVISIBLE.sub("", value).strip()))
 
 
 def read_identity(cells: dict[str, str]) -> tuple[str, str]:
@@ -184,10 +192,15 @@ def known_terms(column: str) -> dict[str, int]:
 
 def read_day(column: str, value: str) -> dt.date | None:
     value = text.fold(value.strip()[:40])
+    if not value:
+        return None
     try:
-        return dt.date.fromisoformat(value) if value else None
+        day = dt.date.fromisoformat(value) if DAY.fullmatch(value) else None
     except ValueError:
-        raise RefusedRow(column, _("Write the date as YYYY-MM-DD.")) from None
+        day = None
+    if day is None or day.year not in YEARS:
+        raise RefusedRow(column, _("Write the date as YYYY-MM-DD, in the Gregorian calendar."))
+    return day
 
 
 KEPT_AS = {"specialty": "specialty_id", "rank": "rank_id"}

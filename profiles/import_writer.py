@@ -117,6 +117,10 @@ def update_member(member: Member, row: Row, outcome: Outcome, *, overwrite: bool
         outcome.kept.append(
             (row.line, row.number, FIELD_OF.get(name, name), _("The member or a reviewer set another value."))
         )
+    if overwrite and any(FIELD_OF.get(name, name) in member.kept_fields for name in written):
+        names = {FIELD_OF.get(name, name) for name in written}
+        member.kept_fields = [field for field in member.kept_fields if field not in names]
+        member.save(update_fields=["kept_fields"])
     if "birth_date" in written:
         written += NO_CHANGE
     for name in written:

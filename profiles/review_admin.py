@@ -35,7 +35,9 @@ REVIEW = "profiles.review_updaterequest"
 class SeenActionForm(ActionForm):
     """Carries when the list was shown: several at once are approved only as they stood then."""
 
-    seen_at = forms.CharField(widget=forms.HiddenInput, required=False, initial=lambda: timezone.now().isoformat())
+    seen_at = forms.CharField(
+        label="", widget=forms.HiddenInput, required=False, initial=lambda: timezone.now().isoformat()
+    )
 
 
 def read_seen_at(request) -> datetime:

@@ -26,8 +26,9 @@ from tests.servers import ROOT, find_free_port, make_keys, start_postgres, start
 
 # What the shell may hold of a developer's own settings; no other name of the environment is kept from the processes.
 SETTINGS = {
-    "ADMIN_URL", "ALLOWED_HOSTS", "BASE_URL", "CODE_KEY_FALLBACKS", "DATA_KEY_FALLBACKS", "DJANGO_SETTINGS_MODULE",
-    "RECAPTCHA_PRIVATE_KEY", "RECAPTCHA_PUBLIC_KEY", "SECRET_KEY_FALLBACKS", "VISUAL_CODE",
+    "ADMIN_URL", "ALLOWED_HOSTS", "AT_ONCE_FIELDS", "BASE_URL", "CLAIM_WAIT_HOURS", "CODE_KEY_FALLBACKS",
+    "DATA_KEY_FALLBACKS", "DJANGO_SETTINGS_MODULE", "MEMBERSHIP_NUMBER_PATTERN", "RECAPTCHA_PRIVATE_KEY",
+    "RECAPTCHA_PUBLIC_KEY", "RETURNED_CLOSE_DAYS", "SECRET_KEY_FALLBACKS", "STATEMENT_TIMEOUT_MS", "VISUAL_CODE",
 }  # fmt: skip
 
 

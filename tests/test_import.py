@@ -166,6 +166,9 @@ def test_generated_registry_is_refused_where_it_should_be():
         ({"city": "a\x00b"}, "city"),
         ({"city": "x" * 500}, "city"),
         ({"registration_expiry": "31.1.2028"}, "registration_expiry"),
+        ({"registration_expiry": "1452-01-01"}, "registration_expiry"),
+        ({"registration_expiry": "2030-W01-1"}, "registration_expiry"),
+        ({"birth_date": "-15/07/1985"}, "birth_date"),
         ({"nationality": "Saudi"}, "nationality"),
         ({"gender": "x"}, "gender"),
     ],
@@ -177,7 +180,9 @@ def test_wrong_value_refuses_its_row_by_name(changes, column):
     assert list(Member.objects.values_list("membership_number", flat=True)) == ["00000005"]
 
 
-@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@x", " =1", "\u200f=1", "＝1", "＋1", "－1", "＠1"])
+@pytest.mark.parametrize(
+    "start", ["=1+1", "+1", "-1", "@x", " =1", "\u200f=1", "\u00a0=1+1", "﹦1", "＝1", "＋1", "－1", "＠1"]
+)
 def test_formula_refuses_its_row(start):
     assert refusal_of(GOOD | {"workplace": start})[0] == "workplace"
 
@@ -234,6 +239,42 @@ def test_formula_cell_and_entity_bomb_are_refused():
     bomb = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><x>&b;</x>'
     with pytest.raises(RefusedImport):
         imports.import_file(make_zip(**{"[Content_Types].xml": bomb, "xl/workbook.xml": bomb}))
+
+
+def test_row_of_a_million_cells_is_refused_in_little_memory():
+    book = Workbook()
+    book.active.append(["membership_number"] * 300)
+    target = io.BytesIO()
+    book.save(target)
+    with pytest.raises(RefusedImport):
+        imports.import_file(target)
+
+
+def test_excel_error_is_no_city():
+    book, target = Workbook(), io.BytesIO()
+    columns = list(GOOD)
+    book.active.append(columns)
+    book.active.append([GOOD[column] for column in columns])
+    book.active.cell(2, columns.index("city") + 1).value = "#N/A"
+    book.active.cell(2, columns.index("city") + 1).data_type = "e"
+    book.save(target)
+    report = imports.import_file(target)
+    assert (report.created, report.refused) == (0, 1)
+
+
+def test_report_never_takes_the_place_of_the_file(tmp_path):
+    path = tmp_path / "members.csv"
+    path.write_bytes(write_csv(GOOD).getvalue())
+    with pytest.raises(CommandError):
+        call_command("import_members", path, report=path)
+    assert path.read_bytes() == write_csv(GOOD).getvalue()
+
+
+def test_overwritten_value_is_kept_no_longer():
+    imports.import_file(write_csv(GOOD))
+    Member.objects.update(kept_fields=["city", "mobile"], city="جدة")
+    imports.import_file(write_csv(GOOD), overwrite=True)
+    assert Member.objects.get().kept_fields == ["mobile"]
 
 
 def test_long_excel_file_is_refused(monkeypatch):

@@ -45,6 +45,8 @@ class Command(BaseCommand):
                 bar.total = total
                 bar.update(done - bar.n)
 
+            if options["report"] and options["report"].exists() and options["report"].samefile(options["file"]):
+                raise CommandError(_("The report must be another file than the one that is imported."))
             if options["report"] is None:
                 return import_file(file, tell=tell, **chosen)
             # A spreadsheet reads UTF-8 only with its mark.
