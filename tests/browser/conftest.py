@@ -153,9 +153,14 @@ def check_accessibility(axe_source):
     """
 
     def check(page, *, context: str | None = None):
+        # axe reads backgrounds by elementsFromPoint, and cannot decide on a line that the window's edge cuts.
+        window = page.viewport_size
+        height = page.evaluate("document.documentElement.scrollHeight")
+        page.set_viewport_size({"width": window["width"], "height": max(height, window["height"])})
         page.evaluate(axe_source)
         found = page.evaluate("(context) => axe.run(context || document, {resultTypes: ['violations', 'incomplete']})",
                               context)  # fmt: skip
+        page.set_viewport_size(window)
         told = [
             f"{kind}: {rule['id']} ({rule['help']}) at {node['target']}: {node['failureSummary']}"
             for kind in ("violations", "incomplete")
