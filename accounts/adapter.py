@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts import limits
+from accounts.events import record_event
 from accounts.freshness import is_fresh
 from accounts.password_reset import find_user, record_new_password
 from mumaris import text
@@ -45,9 +46,12 @@ class AccountAdapter(DefaultAccountAdapter):
         if user:
             limits.forget((limits.SIGN_IN_HERE, name, limits.client_network(request)), (limits.SIGN_IN_ANYWHERE, name))
             limits.give_back_ip("sign-in", request)
-        elif settings.VISUAL_CODE == "after_failures":
+            return user
+        # For a name without an account too, so that time tells nothing.
+        record_event("sign_in.failed", user=request.named_owner, refused=True)
+        if settings.VISUAL_CODE == "after_failures":
             limits.count_ip("failed", request)
-        return user
+        return None
 
     def reauthenticate(self, user, password):
         """Check the password of somebody who is signed in; its tries count with the failed sign-ins."""

@@ -21,8 +21,11 @@ class SignInNameBackend(AuthenticationBackend):
         if request is not None:
             request.pending_registration = find_pending(name, password)
         known = SignInName.objects.select_related("user").filter(value=name)[:1]
+        owner = next((row.user for row in known), None)
+        if request is not None:
+            request.named_owner = owner
         # Without a user allauth spends the same hash on nothing.
-        return self._check_password(next((row.user for row in known), None), password)
+        return self._check_password(owner, password)
 
 
 def find_pending(name: str, password: str) -> PendingRegistration | None:

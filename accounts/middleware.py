@@ -1,4 +1,4 @@
-"""Session activity, and the way of a visitor who must sign in first."""
+"""Where a request comes from, session activity, and the way of a visitor who must sign in first."""
 
 from urllib.parse import urlencode
 
@@ -9,6 +9,18 @@ from django.http import HttpResponseRedirect
 from django.urls import reverse
 
 from accounts.freshness import ask_proof
+from mumaris.origin import working_for
+
+
+class RequestOrigin:
+    """Lets a record of what this request causes say who and where from."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        with working_for(request):
+            return self.get_response(request)
 
 
 class SessionActivity:

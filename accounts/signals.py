@@ -1,13 +1,22 @@
 """What happens to the session at every proof of identity, whoever asks for it."""
 
 from allauth.account.signals import authentication_step_completed
-from django.contrib.auth.signals import user_logged_in
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
+
+from accounts.events import record_event
 
 
 @receiver(user_logged_in)
 def start_session_clocks(sender, request, user, **kwargs):
     request.session.mark_signed_in("staff" if user.is_staff else "normal")
+    record_event("sign_in.done", user=user, actor=user)
+
+
+@receiver(user_logged_out)
+def record_sign_out(sender, request, user, **kwargs):
+    if user is not None:
+        record_event("sign_out.done", user=user, actor=user)
 
 
 @receiver(authentication_step_completed)
@@ -15,3 +24,4 @@ def renew_session_id(sender, request, **kwargs):
     """A proof repeated within a session gives it a new id too (ASVS 7.2.4)."""
     if kwargs.get("reauthenticated"):
         request.session.cycle_key()
+        record_event("identity.proved", user=request.user, subject=kwargs["method"])

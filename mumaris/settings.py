@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "accounts.middleware.RequestOrigin",
     "accounts.middleware.SessionActivity",
     "accounts.middleware.SignInRequired",
     "allauth.account.middleware.AccountMiddleware",

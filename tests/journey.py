@@ -73,10 +73,10 @@ def type_code(client, code: str, language: str = "ar"):
     )
 
 
-def sign_in(client, login: str, password: str, language: str = "ar", **changes):
+def sign_in(client, login: str, password: str = PASSWORD, language: str = "ar", headers=None, **changes):
     page = client.get(url("account_login", language=language))
     fields = {"login": login, "password": password} | answer_visual_code(page) | changes
-    return client.post(url("account_login", language=language), fields)
+    return client.post(url("account_login", language=language), fields, headers=headers)
 
 
 def ask_reset(client, email: str, language: str = "ar"):

@@ -1,0 +1,22 @@
+"""What a browser calls itself, in words that its owner knows it by."""
+
+import re
+
+# In this order: nearly every browser also claims to be one further down.
+BROWSERS = [
+    ("Edge", r"Edg(e|A|iOS)?/"), ("Samsung Internet", r"SamsungBrowser/"), ("Opera", r"OPR/|Opera"),
+    ("Firefox", r"Firefox/|FxiOS/"), ("Chrome", r"Chrome/|CriOS/|Chromium/"), ("Safari", r"Safari/"),
+]  # fmt: skip
+SYSTEMS = [
+    ("iPhone", r"iPhone"), ("iPad", r"iPad"), ("Android", r"Android"), ("Windows", r"Windows"),
+    ("macOS", r"Macintosh"), ("ChromeOS", r"CrOS"), ("Linux", r"Linux|X11"),
+]  # fmt: skip
+# No browser's own name is longer; the rest is noise, or an attack on whoever reads it.
+AGENT_LENGTH = 512
+
+
+def name_device(agent: str) -> str:
+    """Return "Chrome, Android" for a User-Agent, or an empty string where it names nothing that we know."""
+    agent = agent[:AGENT_LENGTH]
+    found = (next((name for name, sign in signs if re.search(sign, agent)), "") for signs in (BROWSERS, SYSTEMS))
+    return ", ".join(filter(None, found))

@@ -1,0 +1,14 @@
+"""What the history of an account says of each act of this app. Sentences speak to the owner."""
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts.events import register_events
+
+register_events(
+    {
+        "sign_in.done": _("Signed in."),
+        "sign_in.failed": _("Sign-in refused: the password was wrong."),
+        "sign_out.done": _("Signed out."),
+        "identity.proved": _("Identity confirmed again."),
+    }
+)
