@@ -154,6 +154,7 @@ def check_accessibility(axe_source):
 
     def check(page, *, context: str | None = None):
         # axe reads backgrounds by elementsFromPoint, and cannot decide on a line that the window's edge cuts.
+        page.wait_for_load_state()
         window = page.viewport_size
         height = page.evaluate("document.documentElement.scrollHeight")
         page.set_viewport_size({"width": window["width"], "height": max(height, window["height"])})
