@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import limits
 from accounts.events import record_event
 from accounts.freshness import is_fresh
+from accounts.hashing_gate import refuse_when_full
 from accounts.password_reset import find_user, record_new_password
 from mumaris import text
 from mumaris.mail.queue import queue_mail
@@ -39,7 +40,8 @@ class AccountAdapter(DefaultAccountAdapter):
         return bool(url) and url.startswith("/") and super().is_safe_url(url)
 
     def authenticate(self, request, **credentials):
-        """Count the try, then check one password. A success gives its tries back. Raises ValidationError."""
+        """Count the try, then check one password. A success gives its tries back. Raises ValidationError, TooBusy."""
+        refuse_when_full()
         name = text.sign_in_name(credentials.get("email", ""))
         count_sign_in_try(request, name)
         user = super().authenticate(request, **credentials)

@@ -9,7 +9,9 @@ from django.http import HttpResponseRedirect
 from django.urls import reverse
 
 from accounts.freshness import ask_proof
+from accounts.hashing_gate import RETRY_AFTER, TooBusy
 from mumaris.origin import working_for
+from mumaris.views import service_away
 
 
 class RequestOrigin:
@@ -50,6 +52,19 @@ class SignInRequired(LoginRequiredMiddleware):
             # The browser still holds the cookie of a session that the server has ended.
             query["notice"] = "ended"
         return HttpResponseRedirect(f"{reverse('account_login')}?{urlencode(query)}")
+
+
+class HashingGate:
+    """Answers at once when more people want a password checked than this process can serve."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_exception(self, request, exception):
+        return service_away(request, retry_after=RETRY_AFTER) if isinstance(exception, TooBusy) else None
 
 
 class FreshProof:

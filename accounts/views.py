@@ -21,6 +21,7 @@ from accounts import challenges, limits, registration, texts
 from accounts.address_hints import suggest_address
 from accounts.challenges import MailboxClosed, NoLiveCode, NoTriesLeft, WrongCode
 from accounts.forms import ChangeAddressForm, CodeForm, DeclarationForm, SignupForm
+from accounts.hashing_gate import refuse_when_full
 from accounts.models import Challenge, Consent, PendingRegistration, User
 from accounts.registration import AlreadyRegistered, Applicant
 from mumaris.text import format_time
@@ -84,6 +85,7 @@ def signup(request):
         return redirect("account_declaration")
     if request.method != "POST":
         return render(request, "account/signup.html", {"form": SignupForm(request=request)})
+    refuse_when_full()
     if refusal := refuse_over_limit(request, "any", "sign-up"):
         return refusal
     form = SignupForm(request.POST, request=request)

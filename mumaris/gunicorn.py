@@ -5,7 +5,8 @@ from pathlib import Path
 
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-threads = 4
+# More than the hashing gate lets wait (accounts/hashing_gate.py), so that a flood never holds them all.
+threads = 12
 # One import for all workers: less memory, and a wrong setting ends the start instead of every worker in turn.
 preload_app = True
 timeout = 30

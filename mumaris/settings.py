@@ -83,6 +83,7 @@ MIDDLEWARE = [
     "accounts.middleware.SignInRequired",
     "allauth.account.middleware.AccountMiddleware",
     "accounts.middleware.FreshProof",
+    "accounts.middleware.HashingGate",
 ]
 
 ROOT_URLCONF = "mumaris.urls"

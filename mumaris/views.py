@@ -137,12 +137,12 @@ def name_retry_after(response, until):
 def server_error(request):
     # Called while the exception is being handled: a database that is away is no fault of the page.
     if isinstance(sys.exception(), OperationalError | InterfaceError):
-        return database_away(request)
+        return service_away(request)
     return error_page(request, 500)
 
 
-def database_away(request, exception=None, retry_after=10):
-    """Answer 503 while the database cannot be reached; ``retry_after`` in seconds."""
+def service_away(request, exception=None, retry_after=10):
+    """Answer 503 while the database is out of reach or too many wait; ``retry_after`` in seconds."""
     response = error_page(request, 503)
     response["Retry-After"] = retry_after
     return response
