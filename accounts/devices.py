@@ -2,6 +2,9 @@
 
 import re
 
+from accounts import limits
+from mumaris.origin import current_origin
+
 # In this order: nearly every browser also claims to be one further down.
 BROWSERS = [
     ("Edge", r"Edg(e|A|iOS)?/"), ("Samsung Internet", r"SamsungBrowser/"), ("Opera", r"OPR/|Opera"),
@@ -20,3 +23,11 @@ def name_device(agent: str) -> str:
     agent = agent[:AGENT_LENGTH]
     found = (next((name for name, sign in signs if re.search(sign, agent)), "") for signs in (BROWSERS, SYSTEMS))
     return ", ".join(filter(None, found))
+
+
+def describe_source() -> dict[str, str | None]:
+    """Return {"network", "device"} of the request that is being answered; neither in a command or task."""
+    request = current_origin().request
+    if request is None:
+        return {"network": None, "device": ""}
+    return {"network": limits.client_ip(request), "device": name_device(request.headers.get("User-Agent", ""))}

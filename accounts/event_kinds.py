@@ -9,6 +9,8 @@ register_events(
         "sign_in.done": _("Signed in."),
         "sign_in.failed": _("Sign-in refused: the password was wrong."),
         "sign_out.done": _("Signed out."),
+        "session.ended": _("A device was signed out."),
+        "sessions.ended": _("All other devices were signed out."),
         "identity.proved": _("Identity confirmed again."),
     }
 )

@@ -3,8 +3,7 @@
 Each app registers its kinds in ``AppConfig.ready()``, with the sentence that the owner reads.
 """
 
-from accounts import limits
-from accounts.devices import name_device
+from accounts.devices import describe_source
 from accounts.models import AccountEvent, User
 from mumaris.origin import current_origin
 
@@ -40,14 +39,12 @@ def record_event(
     names its ``actor``. Raises KeyError for a kind that nobody registered.
     """
     say_event(kind)
-    origin = current_origin()
     return AccountEvent.objects.create(
         kind=kind,
         outcome=AccountEvent.Outcome.REFUSED if refused else AccountEvent.Outcome.DONE,
         user=user,
-        actor_id=actor.pk if actor else origin.actor_id,
+        actor_id=actor.pk if actor else current_origin().actor_id,
         subject=subject,
         fields=list(fields),
-        network=origin.request and limits.client_ip(origin.request),
-        device=name_device(origin.request.headers.get("User-Agent", "")) if origin.request else "",
+        **describe_source(),
     )

@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from accounts.freshness import ask_proof
 from accounts.hashing_gate import RETRY_AFTER, TooBusy
+from accounts.late_posts import keep_late_post
 from mumaris.origin import working_for
 from mumaris.views import service_away
 
@@ -48,6 +49,8 @@ class SignInRequired(LoginRequiredMiddleware):
 
     def handle_no_permission(self, request, view_func):
         query = {"next": request.get_full_path()}
+        if request.method == "POST" and getattr(view_func, "keeps_late_post", False):
+            keep_late_post(request)
         if settings.SESSION_COOKIE_NAME in request.COOKIES and not request.session.session_key:
             # The browser still holds the cookie of a session that the server has ended.
             query["notice"] = "ended"

@@ -8,12 +8,16 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY as USER_ID
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.utils import timezone
 
-# When and as what this session was signed in: {"at": seconds since 1970, "kind": key of SESSION_LIMITS}.
+from accounts.devices import describe_source
+
+# When, as what and where this session was signed in:
+# {"at": seconds since 1970, "kind": key of SESSION_LIMITS, "network", "device"}.
 SIGNED_IN = "signed_in"
-SESSION_KEY = re.compile(r"[a-z0-9]{8,40}")
+GOOD_KEY = re.compile(r"[a-z0-9]{8,40}")
 # Activity is written at most this often.
 TOUCH_AFTER = timedelta(minutes=1)
 
@@ -23,7 +27,21 @@ class SessionStore(DatabaseStore):
 
     def __init__(self, session_key=None):
         # A cookie that we never set must not reach the database: it may hold a NUL.
-        super().__init__(session_key if session_key and SESSION_KEY.fullmatch(session_key) else None)
+        super().__init__(session_key if session_key and GOOD_KEY.fullmatch(session_key) else None)
+
+    @classmethod
+    def get_model_class(cls):
+        from accounts.models import Session
+
+        return Session
+
+    def create_model_instance(self, data):
+        """Return the row with what the list of signed-in devices shows of it."""
+        row, mark = super().create_model_instance(data), data.get(SIGNED_IN)
+        if mark and USER_ID in data:
+            row.user_id, row.network, row.device = data[USER_ID], mark.get("network"), mark.get("device", "")
+            row.signed_in_at, row.seen_at = datetime.fromtimestamp(mark["at"], UTC), timezone.now()
+        return row
 
     def load(self):
         # As Django does it, but keeps the stored end: it tells when activity was last written.
@@ -33,7 +51,7 @@ class SessionStore(DatabaseStore):
 
     def mark_signed_in(self, kind: str) -> None:
         """Start the clocks of a sign-in: "normal", "remembered" or "staff"."""
-        self[SIGNED_IN] = {"at": int(time.time()), "kind": kind}
+        self[SIGNED_IN] = {"at": int(time.time()), "kind": kind} | describe_source()
 
     @property
     def absolute_end(self) -> datetime | None:
@@ -57,6 +75,15 @@ class SessionStore(DatabaseStore):
     def get_expire_at_browser_close(self) -> bool:
         return self.get(SIGNED_IN, {}).get("kind") != "remembered"
 
+    @property
+    def ends_soon(self) -> bool:
+        """Tell whether a page should say when it ends: a remembered session lasts for days."""
+        return self.get(SIGNED_IN, {}).get("kind") in {"normal", "staff"}
+
+    @property
+    def seconds_left(self) -> int:
+        return int((self.get_expiry_date() - timezone.now()).total_seconds())
+
     def touch(self) -> None:
         """Write activity, at most once a minute, by one UPDATE."""
         is_loaded = "_session_cache" in vars(self)
@@ -64,4 +91,4 @@ class SessionStore(DatabaseStore):
             return
         until = self.get_expiry_date()
         if until - self.stored_until >= TOUCH_AFTER:
-            self.model.objects.filter(session_key=self.session_key).update(expire_date=until)
+            self.model.objects.filter(session_key=self.session_key).update(expire_date=until, seen_at=timezone.now())

@@ -5,11 +5,13 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
 
 from accounts.events import record_event
+from accounts.session_list import end_sessions_beyond_limit
 
 
 @receiver(user_logged_in)
 def start_session_clocks(sender, request, user, **kwargs):
     request.session.mark_signed_in("staff" if user.is_staff else "normal")
+    end_sessions_beyond_limit(user, here=request.session.session_key)
     record_event("sign_in.done", user=user, actor=user)
 
 

@@ -1,11 +1,10 @@
 from datetime import timedelta
 
 from celery import shared_task
-from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from accounts import limits
-from accounts.models import Challenge, EmailChange, PendingRegistration, SpentToken, Throttle
+from accounts.models import Challenge, EmailChange, LatePost, PendingRegistration, Session, SpentToken, Throttle
 
 # The longest that any limit remembers a count.
 THROTTLE_MEMORY = limits.DAY
@@ -27,6 +26,7 @@ def purge() -> dict[str, int]:
         "changes of addresses": EmailChange.objects.over(now),
         "counters": Throttle.objects.filter(first_at__lt=now - THROTTLE_MEMORY, next_at__lt=now),
         "spent tokens": SpentToken.objects.filter(expires_at__lt=now),
+        "late posts": LatePost.objects.filter(expires_at__lt=now),
         "sessions": Session.objects.filter(expire_date__lt=now),
     }
     return {name: delete_in_batches(rows) for name, rows in finished.items()}

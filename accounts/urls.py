@@ -3,7 +3,7 @@
 from allauth.account import views as allauth_views
 from django.urls import path, re_path
 
-from accounts import captcha_views, email_views, reset_views, views
+from accounts import captcha_views, email_views, reset_views, session_views, views
 
 urlpatterns = [
     path("declaration/", views.declaration, name="account_declaration"),
@@ -29,6 +29,8 @@ urlpatterns = [
         reset_views.new_password_done,
         name="account_reset_password_from_key_done",
     ),
+    path("sessions/", session_views.sessions, name="account_sessions"),
+    path("session/keep/", session_views.keep_session, name="account_session_keep"),
     path("captcha/<str:token>.png", captcha_views.picture, name="account_captcha_picture"),
     path("captcha/<str:token>.wav", captcha_views.sound, name="account_captcha_sound"),
 ]

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import limits
 from accounts.freshness import fresh_required
+from accounts.late_posts import drop_late_post, find_late_post, issue_ticket, keeps_late_post
 from mumaris.text import format_moment
 from profiles import attachments, member_fields, services
 from profiles.files import MESSAGES, CleanFile, RefusedFile, photo_hints
@@ -81,13 +82,15 @@ def find_request(request, reference: str) -> UpdateRequest:
     return get_object_or_404(mine, reference=reference)
 
 
+@keeps_late_post
 @require_http_methods(["GET", "HEAD", "POST"])
 def edit(request, reference: str):
     found = find_request(request, reference)
     if not found.is_editable:
         return lead_on(request, found)
     if request.method != "POST":
-        return show_edit_page(request, found, UpdateForm(request=found))
+        return show_first(request, found)
+    drop_late_post(request.user)
     form = UpdateForm(request.POST, take_files(request), request=found)
     form.is_valid()
     is_for_later = request.POST.get("action") == "later"
@@ -106,6 +109,14 @@ def edit(request, reference: str):
             )
         return show_edit_page(request, found, form)
     return leave_for_later(request) if is_for_later else redirect("update_check", reference)
+
+
+def show_first(request, found: UpdateRequest):
+    """Show the draft, or what was sent after the session had ended."""
+    late = find_late_post(request)
+    if late:
+        messages.info(request, _("We kept what you typed before your session ended. Check it, then send it again."))
+    return show_edit_page(request, found, UpdateForm(late, request=found))
 
 
 def ask_for_evidence(found: UpdateRequest, form: UpdateForm) -> None:
@@ -150,6 +161,7 @@ def show_edit_page(request, found: UpdateRequest, form: UpdateForm):
         "evidence": [file for file in files if file.kind == Kind.EVIDENCE],
         "photo": next((file for file in files if str(file.pk) == found.new_values.get("photo")), None),
         "remarks": name_remarks(found),
+        "late_ticket": issue_ticket(request.user),
     }
     return render(request, "profiles/update_edit.html", context)
 

@@ -295,7 +295,11 @@ def test_style_sheet_keeps_its_size(name, limit):
 
 
 # Page → its scripts: the registration, which loads the most, and the status of a request.
-PAGE_SCRIPTS = {"signup": ("site", "captcha", "password"), "update_request": ("site", "print")}
+PAGE_SCRIPTS = {
+    "signup": ("site", "captcha", "password"),
+    "change_password": ("site", "password", "session"),
+    "update_request": ("site", "print", "session"),
+}
 
 
 def test_scripts_of_a_page_keep_their_size():

@@ -4,12 +4,11 @@ from datetime import timedelta
 
 import pytest
 import time_machine
-from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
 from accounts import tasks
-from accounts.models import Challenge, EmailChange, PendingRegistration, SpentToken, Throttle
+from accounts.models import Challenge, EmailChange, PendingRegistration, Session, SpentToken, Throttle
 from tests.journey import PASSWORD, register, sign_in, url
 
 pytestmark = pytest.mark.django_db

@@ -48,6 +48,8 @@ PAGES = {
     "account_email": "accounts/email/",
     "account_email_code": "accounts/email/code/",
     "account_email_undo": "accounts/email/undo/1-abc/",
+    "account_sessions": "accounts/sessions/",
+    "account_session_keep": "accounts/session/keep/",
 }
 ARGUMENTS = {
     "account_captcha_picture": [TOKEN],
@@ -71,6 +73,7 @@ WITHOUT_PREFIX = {
 # Everything else asks for a sign-in.
 PUBLIC = set(PAGES) - {
     "profile", "account_change_password", "account_reauthenticate", "account_email", "account_email_code",
+    "account_sessions", "account_session_keep",
     "claim", "update_begin", "update_edit", "update_check", "update_requests", "update_request", "member_file",
 }  # fmt: skip
 LANGUAGES = ("ar", "en")

@@ -5,11 +5,11 @@ from datetime import timedelta
 import pytest
 import time_machine
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
 from accounts import limits
+from accounts.models import Session
 from tests.journey import PASSWORD, answer_visual_code, register, sign_in, url
 
 pytestmark = pytest.mark.django_db

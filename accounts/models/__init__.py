@@ -3,9 +3,10 @@
 from accounts.models.challenges import Challenge, ChallengeTries, EmailChange, PendingRegistration, new_nonce
 from accounts.models.events import AccountEvent
 from accounts.models.limits import SpentToken, Throttle
+from accounts.models.sessions import LatePost, Session
 from accounts.models.users import ADDRESS_LENGTH, NAME_LENGTH, Consent, SignInName, User
 
 __all__ = [
     "ADDRESS_LENGTH", "NAME_LENGTH", "AccountEvent", "Challenge", "ChallengeTries", "Consent", "EmailChange",
-    "PendingRegistration", "SignInName", "SpentToken", "Throttle", "User", "new_nonce",
+    "LatePost", "PendingRegistration", "Session", "SignInName", "SpentToken", "Throttle", "User", "new_nonce",
 ]  # fmt: skip
