@@ -8,13 +8,13 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import tasks
-from accounts.models import Challenge, EmailChange, PendingRegistration, Session, SpentToken, Throttle
+from accounts.models import Challenge, EmailChange, LatePost, PendingRegistration, Session, SpentToken, Throttle
 from tests.journey import PASSWORD, register, sign_in, url
 
 pytestmark = pytest.mark.django_db
 
 
-FINISHED = (PendingRegistration, Challenge, EmailChange, Throttle, SpentToken, Session)
+FINISHED = (PendingRegistration, Challenge, EmailChange, Throttle, SpentToken, LatePost, Session)
 
 
 def counts() -> list[int]:
@@ -28,6 +28,7 @@ def test_purge_takes_only_what_is_over(client, member, monkeypatch):
     member_client = Client()
     sign_in(member_client, member.email, PASSWORD)
     member_client.post(url("account_email"), {"email": "new@example.com"})
+    LatePost.objects.create(user=member, path="profile/", sealed=b"", expires_at=timezone.now() + timedelta(minutes=30))
     before = counts()
     assert all(before)
     assert set(tasks.purge().values()) == {0}
