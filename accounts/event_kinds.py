@@ -10,5 +10,12 @@ register_events(
         "sign_in.failed": _("Sign-in refused: the password was wrong."),
         "sign_out.done": _("Signed out."),
         "identity.proved": _("Identity confirmed again."),
+        "mfa.totp_added": _("Authenticator app added."),
+        "mfa.totp_removed": _("Authenticator app removed."),
+        "mfa.passkey_added": _("Passkey added."),
+        "mfa.passkey_removed": _("Passkey removed."),
+        "mfa.codes_made": _("New recovery codes made."),
+        "mfa.code_used": _("A recovery code was used."),
+        "mfa.failed": _("Second step of signing in refused."),
     }
 )

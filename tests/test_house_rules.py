@@ -294,8 +294,12 @@ def test_style_sheet_keeps_its_size(name, limit):
     assert size <= limit, f"{name} has {size} bytes: use the classes that are there (at most {limit})"
 
 
-# Page → its scripts: the registration, which loads the most, and the status of a request.
-PAGE_SCRIPTS = {"signup": ("site", "captcha", "password"), "update_request": ("site", "print")}
+# Page → its scripts: the registration and the sign-in, which load the most, and the status of a request.
+PAGE_SCRIPTS = {
+    "signup": ("site", "captcha", "password"),
+    "login": ("site", "captcha", "passkey"),
+    "update_request": ("site", "print"),
+}
 
 
 def test_scripts_of_a_page_keep_their_size():

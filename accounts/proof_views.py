@@ -1,0 +1,129 @@
+"""The pages where a code or a passkey is asked for: after the password, in its place, and once more later."""
+
+from allauth.account.internal.decorators import login_stage_required
+from allauth.account.models import Login
+from allauth.account.utils import get_next_redirect_url, passthrough_next_redirect_url
+from allauth.mfa.base.internal.flows import post_authentication
+from allauth.mfa.stages import AuthenticateStage
+from allauth.mfa.webauthn.internal.flows import perform_passwordless_login
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from accounts import passkeys, second_step
+from accounts.adapter import forget_second_step_tries
+from accounts.forms import PROVED_BY
+from accounts.mfa_forms import CredentialField, ProofForm
+from accounts.passkeys import WrongPasskey
+from accounts.second_step import WrongProof
+from accounts.sessions import REMEMBER
+from accounts.views import redirect_to_sign_in, refuse_over_limit, visitors_only
+from mumaris.views import name_retry_after
+
+# What static/js/passkey.js asks a page for, at the press of its button.
+OPTIONS = "options"
+
+
+def show_proof_page(request, template: str, form, user):
+    """Show the page with what this user can prove; a lock is a 429 that names its end."""
+    context = {
+        "form": form,
+        "has_passkeys": bool(second_step.factors_of(user).passkeys),
+        "next": get_next_redirect_url(request),
+    }
+    response = render(request, template, context)
+    if until := getattr(request, "retry_after", None):
+        response.status_code = 429
+        name_retry_after(response, until)
+    return response
+
+
+# --- Signing in ---------------------------------------------------------------------------------
+
+
+@login_stage_required(stage=AuthenticateStage.key, redirect_urlname="account_login")
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters()
+def authenticate(request):
+    """The step after the password."""
+    stage = request._login_stage
+    user = stage.login.user
+    if stage.login.state.get(PROVED_BY) != user.get_session_auth_hash() or not second_step.factors_of(user).is_on:
+        # Another password, or no second step any more, since this one was checked.
+        return redirect_to_sign_in("ended")
+    if OPTIONS in request.GET:
+        return JsonResponse(passkeys.begin_proof(user))
+    if request.method != "POST":
+        return show_proof_page(request, "mfa/authenticate.html", ProofForm(user=user, request=request), user)
+    if refusal := refuse_over_limit(request, "any", "sign-in"):
+        return refusal
+    form = ProofForm(request.POST, user=user, request=request)
+    if not form.is_valid():
+        return show_proof_page(request, "mfa/authenticate.html", form, user)
+    forget_second_step_tries(request, user)
+    post_authentication(request, form.factor)
+    return enter(stage.exit)
+
+
+def enter(act):
+    """Sign in: session and last sign-in in one commit."""
+    with transaction.atomic():
+        return act()
+
+
+@visitors_only
+def login_passkey(request):
+    """Sign in by a passkey alone. No visual code: there is nothing to guess."""
+    if refusal := refuse_over_limit(request, "any"):
+        return refusal
+    if request.method != "POST":
+        return JsonResponse(passkeys.begin_proof(None)) if OPTIONS in request.GET else redirect("account_login")
+    if refusal := refuse_over_limit(request, "sign-in"):
+        return refusal
+    try:
+        credential = CredentialField().clean(request.POST.get("credential"))
+        user = passkeys.find_owner(credential)
+        # Not counted against the account: its number stands in the answer, and anybody may write one.
+        passkey = second_step.prove_by_passkey(user=user, credential=credential)
+    except (ValidationError, WrongPasskey, WrongProof):
+        return redirect_to_sign_in("passkey")
+    forget_second_step_tries(request, user)
+    # Nobody has ticked it for this sign-in.
+    request.session.pop(REMEMBER, None)
+    login = Login(user=user, redirect_url=get_next_redirect_url(request))
+    return enter(lambda: perform_passwordless_login(request, passkey, login))
+
+
+# --- Once more ----------------------------------------------------------------------------------
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters()
+def reauthenticate(request):
+    """A fresh proof by a code or passkey; staff who have none yet are led to add it."""
+    user = request.user
+    if not second_step.factors_of(user).is_on:
+        return redirect(f"{reverse('mfa_index')}?notice=staff" if user.is_staff else "mfa_index")
+    if OPTIONS in request.GET:
+        return JsonResponse(passkeys.begin_proof(user))
+    if request.method != "POST":
+        return show_proof_page(request, "mfa/reauthenticate.html", ProofForm(user=user, request=request), user)
+    if refusal := refuse_over_limit(request, "any", "sign-in"):
+        return refusal
+    form = ProofForm(request.POST, user=user, request=request)
+    if not form.is_valid():
+        return show_proof_page(request, "mfa/reauthenticate.html", form, user)
+    forget_second_step_tries(request, user)
+    post_authentication(request, form.factor, reauthenticated=True)
+    return redirect(get_next_redirect_url(request) or "profile")
+
+
+def reauthenticate_passkey(request):
+    """One page asks for both: this address of allauth's leads there."""
+    return redirect(passthrough_next_redirect_url(request, reverse("mfa_reauthenticate"), "next"))
