@@ -41,6 +41,8 @@ class ProofCodeField(AppCodeField):
         return typed if len(typed) == RECOVERY_CODE_LENGTH else super().to_python(value)
 
     def validate(self, value):
+        if not value and not self.required:
+            return
         if len(value) != RECOVERY_CODE_LENGTH or not value.isascii() or not value.isdigit():
             super().validate(value)
 

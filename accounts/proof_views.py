@@ -29,11 +29,26 @@ from mumaris.views import name_retry_after
 OPTIONS = "options"
 
 
-def show_proof_page(request, template: str, form, user):
-    """Show the page with what this user can prove; a lock is a 429 that names its end."""
+def ask_proof(request, user, template: str, accept):
+    """Ask ``user`` for a code or a passkey, and answer a right one with ``accept(factor)``."""
+    if OPTIONS in request.GET:
+        return JsonResponse(passkeys.begin_proof(user))
+    if request.method != "POST":
+        return show_proof_page(request, template, ProofForm(user=user, request=request))
+    if refusal := refuse_over_limit(request, "any", "sign-in"):
+        return refusal
+    form = ProofForm(request.POST, user=user, request=request)
+    if not form.is_valid():
+        return show_proof_page(request, template, form)
+    forget_second_step_tries(request, user)
+    return accept(form.factor)
+
+
+def show_proof_page(request, template: str, form):
+    """Show the page with what its user can prove; a lock is a 429 that names its end."""
     context = {
         "form": form,
-        "has_passkeys": bool(second_step.factors_of(user).passkeys),
+        "has_passkeys": bool(second_step.factors_of(form.user).passkeys),
         "next": get_next_redirect_url(request),
     }
     response = render(request, template, context)
@@ -55,25 +70,18 @@ def authenticate(request):
     user = stage.login.user
     if stage.login.state.get(PROVED_BY) != user.get_session_auth_hash() or not second_step.factors_of(user).is_on:
         # Another password, or no second step any more, since this one was checked.
+        stage.abort()
         return redirect_to_sign_in("ended")
-    if OPTIONS in request.GET:
-        return JsonResponse(passkeys.begin_proof(user))
-    if request.method != "POST":
-        return show_proof_page(request, "mfa/authenticate.html", ProofForm(user=user, request=request), user)
-    if refusal := refuse_over_limit(request, "any", "sign-in"):
-        return refusal
-    form = ProofForm(request.POST, user=user, request=request)
-    if not form.is_valid():
-        return show_proof_page(request, "mfa/authenticate.html", form, user)
-    forget_second_step_tries(request, user)
-    post_authentication(request, form.factor)
-    return enter(stage.exit)
+    if request.POST.get("action") == "cancel":
+        return stage.abort()
 
+    def accept(factor):
+        post_authentication(request, factor)
+        # Session and last sign-in in one commit.
+        with transaction.atomic():
+            return stage.exit()
 
-def enter(act):
-    """Sign in: session and last sign-in in one commit."""
-    with transaction.atomic():
-        return act()
+    return ask_proof(request, user, "mfa/authenticate.html", accept)
 
 
 @visitors_only
@@ -96,7 +104,8 @@ def login_passkey(request):
     # Nobody has ticked it for this sign-in.
     request.session.pop(REMEMBER, None)
     login = Login(user=user, redirect_url=get_next_redirect_url(request))
-    return enter(lambda: perform_passwordless_login(request, passkey, login))
+    with transaction.atomic():
+        return perform_passwordless_login(request, passkey, login)
 
 
 # --- Once more ----------------------------------------------------------------------------------
@@ -110,18 +119,12 @@ def reauthenticate(request):
     user = request.user
     if not second_step.factors_of(user).is_on:
         return redirect(f"{reverse('mfa_index')}?notice=staff" if user.is_staff else "mfa_index")
-    if OPTIONS in request.GET:
-        return JsonResponse(passkeys.begin_proof(user))
-    if request.method != "POST":
-        return show_proof_page(request, "mfa/reauthenticate.html", ProofForm(user=user, request=request), user)
-    if refusal := refuse_over_limit(request, "any", "sign-in"):
-        return refusal
-    form = ProofForm(request.POST, user=user, request=request)
-    if not form.is_valid():
-        return show_proof_page(request, "mfa/reauthenticate.html", form, user)
-    forget_second_step_tries(request, user)
-    post_authentication(request, form.factor, reauthenticated=True)
-    return redirect(get_next_redirect_url(request) or "profile")
+
+    def accept(factor):
+        post_authentication(request, factor, reauthenticated=True)
+        return redirect(get_next_redirect_url(request) or "profile")
+
+    return ask_proof(request, user, "mfa/reauthenticate.html", accept)
 
 
 def reauthenticate_passkey(request):

@@ -24,7 +24,7 @@ from tests.journey import (
     type_code,
     url,
 )
-from tests.roles import enter
+from tests.roles import add_app, app_code, enter
 
 pytestmark = pytest.mark.django_db
 LANGUAGES = {"ar": "rtl", "en": "ltr"}
@@ -102,7 +102,11 @@ def test_staff_sign_in_through_the_portal(client, reviewer, language):
     assert 'name="next" value="/admin/"' in page.content.decode()
 
     fields = {"login": reviewer.email, "password": PASSWORD, "next": "/admin/"} | answer_visual_code(page)
-    answer = client.post(sent.url, fields)
+    key = add_app(reviewer)
+    second = client.post(sent.url, fields)
+    assert second.url == url("mfa_authenticate", language=language)
+    assert "_auth_user_id" not in client.session
+    answer = client.post(second.url, {"code": app_code(key)})
 
     assert answer.url == "/admin/"
     assert client.get("/admin/").status_code == 200
@@ -360,5 +364,7 @@ def test_member_promoted_while_signed_in_signs_in_again_first(client, member):
     User.objects.filter(pk=member.pk).update(is_staff=True, is_superuser=True)
     assert client.get("/admin/", follow=True).status_code == 403
     client.post("/ar/accounts/logout/")
+    key = add_app(member)
     sign_in(client, member.email, PASSWORD)
+    client.post(url("mfa_authenticate"), {"code": app_code(key)})
     assert client.get("/admin/").status_code == 200
