@@ -29,7 +29,7 @@ from mumaris.views import name_retry_after
 OPTIONS = "options"
 
 
-def ask_proof(request, user, template: str, accept):
+def take_proof(request, user, template: str, accept):
     """Ask ``user`` for a code or a passkey, and answer a right one with ``accept(factor)``."""
     if OPTIONS in request.GET:
         return JsonResponse(passkeys.begin_proof(user))
@@ -68,7 +68,7 @@ def authenticate(request):
     """The step after the password."""
     stage = request._login_stage
     user = stage.login.user
-    if stage.login.state.get(PROVED_BY) != user.get_session_auth_hash() or not second_step.factors_of(user).is_on:
+    if not is_still_asked(stage.login):
         # Another password, or no second step any more, since this one was checked.
         stage.abort()
         return redirect_to_sign_in("ended")
@@ -81,7 +81,7 @@ def authenticate(request):
         with transaction.atomic():
             return stage.exit()
 
-    return ask_proof(request, user, "mfa/authenticate.html", accept)
+    return take_proof(request, user, "mfa/authenticate.html", accept)
 
 
 @visitors_only
@@ -108,6 +108,14 @@ def login_passkey(request):
         return perform_passwordless_login(request, passkey, login)
 
 
+def is_still_asked(login) -> bool:
+    """Tell whether the password that began this sign-in is still the account's, and its second step still there."""
+    user = login.user
+    if user is None or login.state.get(PROVED_BY) != user.get_session_auth_hash():
+        return False
+    return second_step.factors_of(user).is_on
+
+
 # --- Once more ----------------------------------------------------------------------------------
 
 
@@ -124,7 +132,7 @@ def reauthenticate(request):
         post_authentication(request, factor, reauthenticated=True)
         return redirect(get_next_redirect_url(request) or "profile")
 
-    return ask_proof(request, user, "mfa/reauthenticate.html", accept)
+    return take_proof(request, user, "mfa/reauthenticate.html", accept)
 
 
 def reauthenticate_passkey(request):
