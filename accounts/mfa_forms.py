@@ -43,8 +43,10 @@ class ProofCodeField(AppCodeField):
     def validate(self, value):
         if not value and not self.required:
             return
-        if len(value) != RECOVERY_CODE_LENGTH or not value.isascii() or not value.isdigit():
-            super().validate(value)
+        forms.CharField.validate(self, value)
+        if len(value) not in {self.LENGTH, RECOVERY_CODE_LENGTH} or not value.isascii() or not value.isdigit():
+            refusal = _("Enter the 6 digits of the app, or the 8 digits of a recovery code.")
+            raise ValidationError(refusal, code="invalid")
 
 
 class CredentialField(forms.CharField):

@@ -5,6 +5,7 @@ cache. Here a change ends the other sessions and is recorded and mailed in its o
 """
 
 import hmac
+import logging
 from dataclasses import dataclass
 
 from allauth.mfa.models import Authenticator
@@ -12,6 +13,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal import auth as totp
 from allauth.mfa.utils import decrypt
 from allauth.mfa.webauthn.internal.auth import WebAuthn
+from cryptography.fernet import InvalidToken
 from django.db import transaction
 
 from accounts import passkeys
@@ -19,13 +21,17 @@ from accounts.captcha_tokens import spend_once
 from accounts.events import record_event
 from accounts.models import User
 from accounts.passkeys import WrongPasskey
+from mumaris.keys import box
 from mumaris.mail.queue import queue_mail
 
+logger = logging.getLogger(__name__)
 CHANGED_MAIL = "second_step_changed"
 Type = Authenticator.Type
 # Seconds that a used code is remembered: longer than it is valid on any clock of ours.
 CODE_MEMORY = 10 * 60
 MAX_PASSKEYS = 10
+# Where the sealed part of each kind lies.
+SEALED = {Type.TOTP: "secret", Type.RECOVERY_CODES: "seed"}
 
 
 class WrongProof(Exception):
@@ -50,7 +56,11 @@ class Factors:
 
     @property
     def codes_left(self) -> list[str]:
-        return self.codes.wrap().get_unused_codes() if self.codes else []
+        try:
+            return self.codes.wrap().get_unused_codes() if self.codes else []
+        except InvalidToken:
+            # Sealed with a key that was retired too early: no code of them works.
+            return []
 
 
 def factors_of(user: User) -> Factors:
@@ -66,10 +76,13 @@ def factors_of(user: User) -> Factors:
 def prove_by_code(*, user: User, code: str) -> Authenticator:
     """Spend a code of the app or a recovery code, and return which of them it was. Raises WrongProof."""
     factors = factors_of(user)
-    if factors.totp and spend_app_code(factors.totp, code):
-        return factors.totp
-    if factors.codes and _spend_recovery_code(user, factors.codes, code):
-        return factors.codes
+    try:
+        if factors.totp and spend_app_code(factors.totp, code):
+            return factors.totp
+        if factors.codes and _spend_recovery_code(user, factors.codes, code):
+            return factors.codes
+    except InvalidToken:
+        logger.error("the second step of user %s is sealed with a key that was retired", user.pk)
     record_event("mfa.failed", user=user, refused=True, subject="code")
     raise WrongProof
 
@@ -207,3 +220,31 @@ def _record_change(user: User, what: str) -> None:
     user.save(update_fields=["session_epoch"])
     record_event(f"mfa.{what}", user=user)
     queue_mail(CHANGED_MAIL, user.email, user=user.pk, what=what)
+
+
+# --- Keys ---------------------------------------------------------------------------------------
+
+
+def reseal_secrets() -> tuple[int, int]:
+    """Seal every secret with the present DATA_KEY, after which the former ones may be retired.
+
+    Return how many were sealed, and how many no key opens any more.
+    """
+    sealed = lost = 0
+    for pk in Authenticator.objects.filter(type__in=SEALED).values_list("pk", flat=True).iterator():
+        try:
+            sealed += _reseal(pk)
+        except InvalidToken:
+            lost += 1
+    return sealed, lost
+
+
+def _reseal(pk: int) -> bool:
+    with transaction.atomic():
+        factor = Authenticator.objects.select_for_update().filter(pk=pk).first()
+        if factor is None:
+            return False
+        name = SEALED[factor.type]
+        factor.data[name] = box("mfa").rotate(factor.data[name].encode()).decode()
+        factor.save(update_fields=["data"])
+    return True

@@ -9,6 +9,7 @@ import time_machine
 from allauth.mfa.models import Authenticator
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -438,6 +439,30 @@ def test_new_key_of_the_data_keeps_apps_and_codes_good(client, guarded, settings
     client.post(url(STEP), {"code": app_code()})
     assert is_signed_in(client)
     assert second_step.factors_of(guarded).codes_left[0] == code
+
+
+def test_secrets_are_sealed_anew_before_a_key_is_retired(client, guarded, settings, capsys):
+    codes, new = second_step.factors_of(guarded).codes_left, "a new key of at least thirty-two characters"
+    settings.DATA_KEYS = [new, *settings.DATA_KEYS]
+    call_command("reseal_second_steps")
+    assert "2 secrets" in capsys.readouterr().out
+    settings.DATA_KEYS = [new]
+    assert second_step.factors_of(guarded).codes_left == codes
+    sign_in(client, guarded.email)
+    client.post(url(STEP), {"code": app_code()})
+    assert is_signed_in(client)
+
+
+def test_key_that_was_retired_too_early_breaks_no_page(client, guarded, settings):
+    client.force_login(guarded)
+    waiting = Client()
+    settings.DATA_KEYS = ["a new key of at least thirty-two characters"]
+    sign_in(waiting, guarded.email)
+    assert waiting.post(url(STEP), {"code": app_code()}).status_code == 200
+    assert not is_signed_in(waiting)
+    assert [client.get(url(name)).status_code for name in (INDEX, CODES, "mfa_generate_recovery_codes")] == [200] * 3
+    with pytest.raises(CommandError, match="2 secrets cannot be opened"):
+        call_command("reseal_second_steps")
 
 
 # --- Staff ----------------------------------------------------------------------------------------
