@@ -19,7 +19,6 @@ from accounts import passkeys, second_step
 from accounts.adapter import forget_second_step_tries
 from accounts.forms import PROVED_BY
 from accounts.mfa_forms import CredentialField, ProofForm
-from accounts.passkeys import WrongPasskey
 from accounts.second_step import WrongProof
 from accounts.sessions import REMEMBER
 from accounts.views import redirect_to_sign_in, refuse_over_limit, visitors_only
@@ -95,15 +94,14 @@ def login_passkey(request):
         return refusal
     try:
         credential = CredentialField().clean(request.POST.get("credential"))
-        user = passkeys.find_owner(credential)
         # Not counted against the account: its number stands in the answer, and anybody may write one.
-        passkey = second_step.prove_by_passkey(user=user, credential=credential)
-    except (ValidationError, WrongPasskey, WrongProof):
+        passkey = second_step.prove_by_passkey_alone(credential=credential)
+    except (ValidationError, WrongProof):
         return redirect_to_sign_in("passkey")
-    forget_second_step_tries(request, user)
+    forget_second_step_tries(request, passkey.user)
     # Nobody has ticked it for this sign-in.
     request.session.pop(REMEMBER, None)
-    login = Login(user=user, redirect_url=get_next_redirect_url(request))
+    login = Login(user=passkey.user, redirect_url=get_next_redirect_url(request))
     with transaction.atomic():
         return perform_passwordless_login(request, passkey, login)
 

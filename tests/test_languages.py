@@ -223,9 +223,14 @@ def test_pages_of_the_second_step_say_their_language(client, member, language):
 def test_every_page_of_the_contract_is_covered():
     pictures = {"account_captcha_picture", "account_captcha_sound", "member_file", "set_language"}
     code_pages = {"account_email_verification_sent", "account_email_code"}
-    # They lead to other pages, or answer with JSON.
-    lead_on = {"mfa_list_webauthn", "mfa_login_webauthn", "mfa_reauthenticate_webauthn"}
-    steps = {"mfa_activate_totp", "mfa_authenticate", *STEP_PAGES, *PASSKEY_PAGES, *lead_on}
+    # They lead to other pages, or answer with JSON or a file.
+    no_pages = {
+        "mfa_list_webauthn",
+        "mfa_login_webauthn",
+        "mfa_reauthenticate_webauthn",
+        "mfa_download_recovery_codes",
+    }
+    steps = {"mfa_activate_totp", "mfa_authenticate", *STEP_PAGES, *PASSKEY_PAGES, *no_pages}
     covered = {*OPEN_PAGES, *MEMBER_PAGES, "account_signup", *code_pages, *DATA_PAGES, *REQUEST_PAGES, *pictures}
     assert covered | steps == set(PAGES)
 

@@ -250,6 +250,7 @@ def test_wrong_answer_signs_nobody_in_and_locks_nobody_out(client, member, key, 
     assert "لم يُقبل مفتاح المرور. حاول مرة أخرى، أو سجّل الدخول بكلمة المرور." in client.get(answer.url).content.decode()
     assert not is_signed_in(client)
     assert not Throttle.objects.filter(count__gt=0).exists()
+    assert [(event.kind, event.user) for event in AccountEvent.objects.all()] == [("mfa.failed", None)]
 
 
 @pytest.mark.parametrize("posted", ["", "{", "[" * 15_000, "7", '{"response": 7}', '{"response": {"userHandle": 7}}'])

@@ -173,3 +173,27 @@ def test_app_is_added_used_and_removed(page, variant, stack, visual_code, look):
     press(person, "remove")
     person.arrive("accounts/2fa/")
     assert re.search("accounts/2fa/totp/activate/", page.content())
+
+
+@pytest.mark.timeout(120)
+def test_administrator_adds_a_passkey_at_the_first_visit(person, look):
+    person.stack.manage(
+        "shell", "--verbosity", "0", "--command",
+        f"from accounts.models import User\n"
+        f"User.objects.filter(email={person.address!r}).update(is_staff=True, is_superuser=True)",
+    )  # fmt: skip
+    page, _authenticator = person.page, Authenticator(person.page)
+    person.sign_in()
+    page.goto("/admin/")
+    person.arrive("accounts/2fa/")
+    expect(page.locator(".note.warn")).to_be_visible()
+    look(person, "two-step-asked")
+    press(person, "add", "link")
+    person.find("name").fill(NAMES[person.language])
+    press(person, "add")
+    person.arrive("accounts/2fa/recovery-codes/")
+    page.goto("/admin/")
+    person.arrive("accounts/2fa/reauthenticate/")
+    press(person, "use")
+    expect(page).to_have_url(re.compile("/admin/$"))
+    expect(page.locator("#content")).to_be_visible()
