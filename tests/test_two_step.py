@@ -415,22 +415,22 @@ def test_wrong_code_is_no_proof_and_is_counted(here, guarded):
 
 
 @pytest.mark.parametrize(
-    ("what", "arabic", "english"),
+    ("what", "subjects"),
     [
-        ("totp_added", "أُضيف تطبيق مصادقة إلى حسابك", "An authenticator app was added to your account"),
-        ("totp_removed", "أُزيل تطبيق المصادقة من حسابك", "The authenticator app was removed from your account"),
-        ("passkey_added", "أُضيف مفتاح مرور إلى حسابك", "A passkey was added to your account"),
-        ("passkey_removed", "أُزيل مفتاح مرور من حسابك", "A passkey was removed from your account"),
-        ("codes_made", "أُنشئت رموز استرداد جديدة لحسابك", "New recovery codes were made for your account"),
-        ("code_used", "استُخدم رمز استرداد لحسابك", "A recovery code of your account was used"),
+        ("totp_added", ("أُضيف تطبيق مصادقة إلى حسابك", "An authenticator app was added to your account")),
+        ("totp_removed", ("أُزيل تطبيق المصادقة من حسابك", "The authenticator app was removed from your account")),
+        ("passkey_added", ("أُضيف مفتاح مرور إلى حسابك", "A passkey was added to your account")),
+        ("passkey_removed", ("أُزيل مفتاح مرور من حسابك", "A passkey was removed from your account")),
+        ("codes_made", ("أُنشئت رموز استرداد جديدة لحسابك", "New recovery codes were made for your account")),
+        ("code_used", ("استُخدم رمز استرداد لحسابك", "A recovery code of your account was used")),
     ],
 )
-def test_notice_is_written_in_the_stored_language(member, other_member, smtp, what, arabic, english):
+def test_notice_is_written_in_the_stored_language(member, other_member, smtp, what, subjects):
     # ``other_member`` keeps the language that accounts begin with.
     for user in (member, other_member):
         queue_mail(second_step.CHANGED_MAIL, user.email, user=user.pk, what=what)
     deliver()
-    for user, subject in ((member, english), (other_member, arabic)):
+    for user, subject in zip((other_member, member), subjects, strict=True):
         [mail] = mails_to(smtp, user.email)
         assert subject_of(mail) == subject
         assert ("signed out" in text_of(mail) or "خروجك" in text_of(mail)) == (what != "code_used")
