@@ -100,3 +100,25 @@ def count_sign_in_try(request, name: str) -> None:
             code="locked",
             params={"time": format_time(reached.until)},
         ) from None
+
+
+def count_second_step_try(request, user) -> None:
+    """Count a code or passkey with the failed sign-ins of its account, before it is checked. Raises ValidationError."""
+    try:
+        limits.count(limits.SECOND_STEP, user.pk)
+        limits.count(limits.SIGN_IN_HERE, user.email, limits.client_network(request))
+        limits.count(limits.SIGN_IN_ANYWHERE, user.email)
+    except limits.LimitReached as reached:
+        request.retry_after = reached.until
+        raise ValidationError(
+            _("Too many tries. You can try again at %(time)s."),
+            code="locked",
+            params={"time": format_time(reached.until)},
+        ) from None
+
+
+def forget_second_step_tries(request, user) -> None:
+    """A right code or passkey has answered the doubt."""
+    here = (limits.SIGN_IN_HERE, user.email, limits.client_network(request))
+    limits.forget((limits.SECOND_STEP, user.pk), here, (limits.SIGN_IN_ANYWHERE, user.email))
+    limits.give_back_ip("sign-in", request)

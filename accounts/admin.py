@@ -1,6 +1,7 @@
 """Accounts for staff: look up, and send a reset mail. Nobody sets a password by hand."""
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.contrib import admin, messages
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -12,6 +13,8 @@ from mumaris.text import canonical_address
 
 # Addresses are written by the acts alone; allauth's page would let staff write them by hand.
 admin.site.unregister(EmailAddress)
+# Nobody looks at what proves another person, or puts a key of their own into an account.
+admin.site.unregister(Authenticator)
 
 
 @admin.register(User)

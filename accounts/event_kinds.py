@@ -12,5 +12,12 @@ register_events(
         "session.ended": _("A device was signed out."),
         "sessions.ended": _("All other devices were signed out."),
         "identity.proved": _("Identity confirmed again."),
+        "mfa.totp_added": _("Authenticator app added."),
+        "mfa.totp_removed": _("Authenticator app removed."),
+        "mfa.passkey_added": _("Passkey added."),
+        "mfa.passkey_removed": _("Passkey removed."),
+        "mfa.codes_made": _("New recovery codes made."),
+        "mfa.code_used": _("A recovery code was used."),
+        "mfa.failed": _("Second step of signing in refused."),
     }
 )

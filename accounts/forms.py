@@ -21,8 +21,11 @@ from accounts import limits, texts
 from accounts.address_hints import suggest_address
 from accounts.captcha import RobotField, VisualCodeField
 from accounts.models import ADDRESS_LENGTH, NAME_LENGTH
+from accounts.sessions import REMEMBER
 from mumaris.forms import AddressField, CodeField, NameField, PasswordField, TextWidget, TickField
 
+# In the state of a sign-in that waits for its second step: a new password ends it.
+PROVED_BY = "proved_by"
 MISMATCH = _("The passwords do not match.")
 
 
@@ -211,13 +214,12 @@ class SignInForm(SignInFields, AllauthLoginForm):
             text = _("Your registration is not complete yet. Enter the code that you received, or ask for it again.")
             messages.info(request, text)
             return redirect("account_email_verification_sent")
+        # Read when the session starts, which may be after a second step.
+        request.session[REMEMBER] = self.cleaned_data["remember"]
+        self._login.state[PROVED_BY] = self.user.get_session_auth_hash()
         # Session and last sign-in in one commit.
         with transaction.atomic():
-            response = super().login(request, redirect_url)
-        # A disabled account was led elsewhere, and is not signed in.
-        if self.cleaned_data["remember"] and request.user.is_authenticated and not self.user.is_staff:
-            request.session.mark_signed_in("remembered")
-        return response
+            return super().login(request, redirect_url)
 
 
 def asks_visual_code(request) -> bool:

@@ -48,6 +48,8 @@ SIGN_IN_HERE = Limit(
     window=15 * MINUTE,
 )
 SIGN_IN_ANYWHERE = Limit(kind="sign-in-all", waits=((50, HOUR),), quiet_below=50, window=DAY)
+# Codes and passkeys of one user in all networks: a right password does not set it back, as it does the two above.
+SECOND_STEP = Limit(kind="second-step", waits=SIGN_IN_HERE.waits, quiet_below=5, window=15 * MINUTE)
 # One mail a minute, five an hour, then one an hour without end: no stranger can starve the owner.
 MAILBOX = Limit(kind="mailbox", waits=((1, MINUTE), (5, HOUR)), quiet_below=5, window=HOUR)
 VISITOR_SENDS = Limit(kind="visitor-sends", waits=((1, MINUTE), (5, HOUR)), quiet_below=5, window=HOUR)

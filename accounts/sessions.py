@@ -14,9 +14,11 @@ from django.utils import timezone
 
 from accounts.devices import describe_source
 
-# When, as what and where this session was signed in:
-# {"at": seconds since 1970, "kind": key of SESSION_LIMITS, "network", "device"}.
+# When, as what and where this session was signed in, and whether by two steps or a passkey:
+# {"at": seconds since 1970, "kind": key of SESSION_LIMITS, "second_factor": bool, "network", "device"}.
 SIGNED_IN = "signed_in"
+# What was ticked on the sign-in page, kept over the second step.
+REMEMBER = "remember"
 GOOD_KEY = re.compile(r"[a-z0-9]{8,40}")
 # Activity is written at most this often.
 TOUCH_AFTER = timedelta(minutes=1)
@@ -49,9 +51,14 @@ class SessionStore(DatabaseStore):
         self.stored_until = row.expire_date if row else None
         return self.decode(row.session_data) if row else {}
 
-    def mark_signed_in(self, kind: str) -> None:
+    def mark_signed_in(self, kind: str, *, second_factor: bool = False) -> None:
         """Start the clocks of a sign-in: "normal", "remembered" or "staff"."""
-        self[SIGNED_IN] = {"at": int(time.time()), "kind": kind} | describe_source()
+        mark = {"at": int(time.time()), "kind": kind, "second_factor": second_factor}
+        self[SIGNED_IN] = mark | describe_source()
+
+    def mark_second_factor(self, proved: bool) -> None:
+        """Note that the second step was proved in this session, or that the account has none any more."""
+        self[SIGNED_IN] = self[SIGNED_IN] | {"second_factor": proved}
 
     @property
     def absolute_end(self) -> datetime | None:

@@ -1,16 +1,24 @@
 """What happens to the session at every proof of identity, whoever asks for it."""
 
+from allauth.account.authentication import get_authentication_records
 from allauth.account.signals import authentication_step_completed
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
 
 from accounts.events import record_event
 from accounts.session_list import end_sessions_beyond_limit
+from accounts.sessions import REMEMBER
+
+# What allauth's record of a proof is called that was given by a code or a passkey.
+SECOND_FACTOR = "mfa"
 
 
 @receiver(user_logged_in)
 def start_session_clocks(sender, request, user, **kwargs):
-    request.session.mark_signed_in("staff" if user.is_staff else "normal")
+    remembered = request.session.pop(REMEMBER, False)
+    kind = "staff" if user.is_staff else "remembered" if remembered else "normal"
+    proofs = {record["method"] for record in get_authentication_records(request, user)}
+    request.session.mark_signed_in(kind, second_factor=SECOND_FACTOR in proofs)
     end_sessions_beyond_limit(user, here=request.session.session_key)
     record_event("sign_in.done", user=user, actor=user)
 
@@ -26,4 +34,6 @@ def renew_session_id(sender, request, **kwargs):
     """A proof repeated within a session gives it a new id too (ASVS 7.2.4)."""
     if kwargs.get("reauthenticated"):
         request.session.cycle_key()
+        if kwargs["method"] == SECOND_FACTOR:
+            request.session.mark_second_factor(True)
         record_event("identity.proved", user=request.user, subject=kwargs["method"])

@@ -3,7 +3,7 @@
 from allauth.account import views as allauth_views
 from django.urls import path, re_path
 
-from accounts import captcha_views, email_views, reset_views, session_views, views
+from accounts import captcha_views, email_views, mfa_views, proof_views, reset_views, session_views, views
 
 urlpatterns = [
     path("declaration/", views.declaration, name="account_declaration"),
@@ -31,6 +31,20 @@ urlpatterns = [
     ),
     path("sessions/", session_views.sessions, name="account_sessions"),
     path("session/keep/", session_views.keep_session, name="account_session_keep"),
+    path("2fa/", mfa_views.index, name="mfa_index"),
+    path("2fa/authenticate/", proof_views.authenticate, name="mfa_authenticate"),
+    path("2fa/reauthenticate/", proof_views.reauthenticate, name="mfa_reauthenticate"),
+    path("2fa/totp/activate/", mfa_views.add_app, name="mfa_activate_totp"),
+    path("2fa/totp/deactivate/", mfa_views.remove_app, name="mfa_deactivate_totp"),
+    path("2fa/recovery-codes/", mfa_views.codes, name="mfa_view_recovery_codes"),
+    path("2fa/recovery-codes/generate/", mfa_views.make_codes, name="mfa_generate_recovery_codes"),
+    path("2fa/recovery-codes/download/", mfa_views.download_codes, name="mfa_download_recovery_codes"),
+    path("2fa/webauthn/", mfa_views.list_passkeys, name="mfa_list_webauthn"),
+    path("2fa/webauthn/add/", mfa_views.add_passkey, name="mfa_add_webauthn"),
+    path("2fa/webauthn/reauthenticate/", proof_views.reauthenticate_passkey, name="mfa_reauthenticate_webauthn"),
+    path("2fa/webauthn/login/", proof_views.login_passkey, name="mfa_login_webauthn"),
+    path("2fa/webauthn/keys/<int:pk>/remove/", mfa_views.remove_passkey, name="mfa_remove_webauthn"),
+    path("2fa/webauthn/keys/<int:pk>/edit/", mfa_views.rename_passkey, name="mfa_edit_webauthn"),
     path("captcha/<str:token>.png", captcha_views.picture, name="account_captcha_picture"),
     path("captcha/<str:token>.wav", captcha_views.sound, name="account_captcha_sound"),
 ]

@@ -36,6 +36,7 @@ NOTICES = {
     "code_gone": gettext_lazy(
         "If you have entered your code already, your account is ready: sign in. If not, register again."
     ),
+    "passkey": gettext_lazy("The passkey was not accepted. Try again, or sign in with your password."),
 }
 
 

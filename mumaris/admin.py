@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from urllib.parse import urlencode
 
 from django.contrib.admin import AdminSite, ModelAdmin, ShowFacets
 from django.core.exceptions import PermissionDenied
@@ -23,6 +24,9 @@ class PortalAdminSite(AdminSite):
     enable_nav_sidebar = False
 
     def has_permission(self, request):
+        return self.is_staff_session(request) and bool(request.session[SIGNED_IN].get("second_factor"))
+
+    def is_staff_session(self, request) -> bool:
         # Somebody promoted while signed in as a member signs in again: staff sessions are short.
         mark = request.session.get(SIGNED_IN, {})
         return super().has_permission(request) and mark.get("kind") == "staff"
@@ -33,9 +37,13 @@ class PortalAdminSite(AdminSite):
 
     def login(self, request, extra_context=None):
         # Not public: whoever comes here has signed in through the portal.
-        if not self.has_permission(request):
+        if self.has_permission(request):
+            return HttpResponseRedirect(reverse("admin:index"))
+        if not self.is_staff_session(request):
             raise PermissionDenied
-        return HttpResponseRedirect(reverse("admin:index"))
+        # Asks for the second step, and who has none yet is told to add it.
+        wanted = request.GET.get("next") or reverse("admin:index")
+        return HttpResponseRedirect(f"{reverse('mfa_reauthenticate')}?{urlencode({'next': wanted})}")
 
     def password_change(self, request, extra_context=None):
         # In the portal, where the rule, the limits and the notice are.

@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "import_export",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "accounts.apps.AccountsConfig",
     "profiles.apps.ProfilesConfig",
     *(["django_recaptcha"] if RECAPTCHA_ON else []),
@@ -182,6 +183,14 @@ ACCOUNT_FORMS = {
 }
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
 
+# The second step of signing in; its acts and limits are ours (accounts/second_step.py).
+MFA_ADAPTER = "accounts.mfa_adapter.SecondStepAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_TOLERANCE = 0
+# An account exists once its address is proved; administrators of the command line have no row to prove.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+
 # The visual code on sign-in: "always", "after_failures" or "never".
 VISUAL_CODE = env.str("VISUAL_CODE", "always", validate=validate.OneOf(["always", "after_failures", "never"]))
 
@@ -301,6 +310,8 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "pikepdf": {"level": "WARNING"},
+        # It would write the number of each passkey.
+        "fido2": {"level": "WARNING"},
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
     },

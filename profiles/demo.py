@@ -2,6 +2,8 @@
 
 import datetime as dt
 
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal import auth as totp
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.utils import timezone
@@ -12,6 +14,8 @@ from profiles.identity import has_check_digit
 from profiles.models import Member, Rank, Specialty, UpdateRequest
 
 PASSWORD = "Sunlit-Wadi7"  # noqa: S105  (of a local run; the command refuses any other)
+# Of the authenticator app of its staff.
+APP_KEY = "MUMARISPLUSDEMOSTAFF2345"
 # Name in Arabic, in Latin letters, gender, nationality, specialty, rank, city, place of work.
 PEOPLE = (
     ("نورة سعد القحطاني", "Noura Saad Alqahtani", "female", "SA", "nursing", "specialist", "الرياض", "مركز النخيل"),
@@ -57,9 +61,16 @@ def make_demo() -> list[tuple[str, str]]:
 
 def make_staff(name: str, first_name: str, last_name: str, *, role: str = "", **fields) -> User:
     user = make_user(f"{name}@demo.example", first_name, last_name, is_staff=True, **fields)
+    totp.TOTP.activate(user, APP_KEY)
+    RecoveryCodes.activate(user)
     if role:
         user.groups.add(Group.objects.get(name=role))
     return user
+
+
+def present_code() -> str:
+    """Return what an authenticator app with the key of the staff shows now."""
+    return totp.format_hotp_value(totp.hotp_value(APP_KEY, next(totp.yield_hotp_counters_from_time())))
 
 
 def make_user(email: str, first_name: str, last_name: str, **fields) -> User:

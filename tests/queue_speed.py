@@ -95,11 +95,12 @@ def make_reviewer():
     from django.test import Client
 
     from tests.conftest import make_user
+    from tests.roles import enter
 
     client = Client()
     reviewer = make_user("senior@example.com", is_staff=True)
     reviewer.groups.add(Group.objects.get(name="senior reviewer"))
-    client.force_login(reviewer)
+    enter(client, reviewer)
     return client
 
 

@@ -24,6 +24,7 @@ from tests.journey import (
     type_code,
     url,
 )
+from tests.roles import add_app, app_code, enter
 
 pytestmark = pytest.mark.django_db
 LANGUAGES = {"ar": "rtl", "en": "ltr"}
@@ -101,7 +102,11 @@ def test_staff_sign_in_through_the_portal(client, reviewer, language):
     assert 'name="next" value="/admin/"' in page.content.decode()
 
     fields = {"login": reviewer.email, "password": PASSWORD, "next": "/admin/"} | answer_visual_code(page)
-    answer = client.post(sent.url, fields)
+    key = add_app(reviewer)
+    second = client.post(sent.url, fields)
+    assert second.url == url("mfa_authenticate", language=language)
+    assert "_auth_user_id" not in client.session
+    answer = client.post(second.url, {"code": app_code(key)})
 
     assert answer.url == "/admin/"
     assert client.get("/admin/").status_code == 200
@@ -118,7 +123,7 @@ def test_admins_own_sign_in_page_asks_for_no_password(client, superuser):
 
 
 def test_staff_who_saved_the_admins_sign_in_page_get_in(client, superuser):
-    client.force_login(superuser)
+    enter(client, superuser)
     answer = client.get("/admin/login/")
     assert (answer.status_code, answer.headers.get("Location")) == (302, "/admin/")
 
@@ -135,21 +140,21 @@ def test_member_is_refused_in_words(client, member, path, language):
 
 
 def test_staff_without_rights_see_no_row(client, reviewer):
-    client.force_login(reviewer)
+    enter(client, reviewer)
     assert client.get("/admin/").status_code == 200
     for model in LISTS:
         assert client.get(page_of(model)).status_code == 403
 
 
 def test_disabled_staff_are_out_at_the_next_request(client, supporter):
-    client.force_login(supporter)
+    enter(client, supporter)
     assert client.get("/admin/").status_code == 200
     User.objects.update(is_active=False)
     assert client.get("/admin/").status_code == 302
 
 
 def test_admin_sends_no_one_to_its_own_change_of_password(client, superuser):
-    client.force_login(superuser)
+    enter(client, superuser)
     assert client.get("/admin/password_change/").url == url("account_change_password")
 
 
@@ -159,7 +164,7 @@ def test_admin_sends_no_one_to_its_own_change_of_password(client, superuser):
 @pytest.mark.parametrize("person", ["superuser", "supporter"])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_lists_and_rows_show_no_secret(request, client, secrets, person, language):
-    client.force_login(request.getfixturevalue(person))
+    enter(client, request.getfixturevalue(person))
     in_language(client, language)
     for model in LISTS:
         row = row_of(model)
@@ -176,7 +181,7 @@ def test_lists_and_rows_show_no_secret(request, client, secrets, person, languag
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_lists_name_the_rows_in_words_of_the_language(client, superuser, secrets, language):
-    client.force_login(superuser)
+    enter(client, superuser)
     page = in_language(client, language).get("/admin/").content.decode()
     names = {
         "ar": ["المستخدم", "التسجيل", "الموافق", "تغييرات البريد", "صندوق الصادر"],
@@ -191,7 +196,7 @@ def test_lists_name_the_rows_in_words_of_the_language(client, superuser, secrets
 
 
 def test_search_finds_one_address_only(client, superuser, member, other_member):
-    client.force_login(superuser)
+    enter(client, superuser)
     page = client.get(page_of("accounts_user"), {"q": member.email}).content.decode()
     assert member.email in page
     assert other_member.email not in page
@@ -201,7 +206,7 @@ def test_search_finds_one_address_only(client, superuser, member, other_member):
 def test_list_of_users_asks_as_often_for_three_as_for_one(client, superuser, rows, django_assert_max_num_queries):
     for number in range(rows):
         User.objects.create_user(f"user{number}@example.com", None, first_name="A", last_name="B")
-    client.force_login(superuser)
+    enter(client, superuser)
     with django_assert_max_num_queries(5):
         assert client.get(page_of("accounts_user")).status_code == 200
 
@@ -220,7 +225,7 @@ def test_list_of_users_asks_as_often_for_three_as_for_one(client, superuser, row
     ],
 )
 def test_hostile_query_on_a_list_shows_nothing_more(client, superuser, query):
-    client.force_login(superuser)
+    enter(client, superuser)
     answer = client.get(page_of("accounts_user") + query)
     assert answer.status_code in {200, 302, 400}
 
@@ -238,7 +243,7 @@ def test_hostile_query_on_a_list_shows_nothing_more(client, superuser, query):
 @pytest.mark.parametrize("person", ["superuser", "supporter"])
 def test_secrets_cannot_be_guessed_by_filters(request, client, person, model, field):
     """Django lets a list be filtered by any field of its model: that tells a hash letter by letter."""
-    client.force_login(request.getfixturevalue(person))
+    enter(client, request.getfixturevalue(person))
     assert client.get(page_of(model), {f"{field}__startswith": "a"}).status_code == 400
 
 
@@ -248,7 +253,7 @@ def test_secrets_cannot_be_guessed_by_filters(request, client, person, model, fi
 @pytest.mark.parametrize("person", ["superuser", "supporter"])
 @pytest.mark.usefixtures("other_member")
 def test_reset_mail_is_sent_and_the_password_stays(request, client, member, smtp, person):
-    client.force_login(request.getfixturevalue(person))
+    enter(client, request.getfixturevalue(person))
     before = dict(User.objects.values_list("pk", "password"))
     act = {"action": "send_reset_mail", "_selected_action": [member.pk]}
     page = in_language(client, "ar").post(page_of("accounts_user"), act, follow=True)
@@ -263,21 +268,21 @@ def test_reset_mail_is_sent_and_the_password_stays(request, client, member, smtp
 
 def test_reset_mail_needs_the_right_to_change(client, reviewer, member):
     reviewer.user_permissions.set(Permission.objects.filter(codename="view_user"))
-    client.force_login(reviewer)
+    enter(client, reviewer)
     client.post(page_of("accounts_user"), {"action": "send_reset_mail", "_selected_action": [member.pk]})
     assert not Outbox.objects.exists()
 
 
 def test_disabled_account_gets_no_reset_mail(client, superuser, member):
     User.objects.filter(pk=member.pk).update(is_active=False)
-    client.force_login(superuser)
+    enter(client, superuser)
     client.post(page_of("accounts_user"), {"action": "send_reset_mail", "_selected_action": [member.pk]})
     assert not Outbox.objects.exists()
 
 
 @pytest.mark.parametrize("person", ["superuser", "supporter"])
 def test_nobody_sets_a_password_or_an_address_by_hand(request, client, member, person):
-    client.force_login(request.getfixturevalue(person))
+    enter(client, request.getfixturevalue(person))
     before = member.password
     posted = {
         "email": "stolen@example.com", "first_name": "Mona", "last_name": "Harbi", "language": "en", "is_active": "on",
@@ -297,7 +302,7 @@ def test_nobody_sets_a_password_or_an_address_by_hand(request, client, member, p
 
 
 def test_staff_give_no_rights(client, supporter, member):
-    client.force_login(supporter)
+    enter(client, supporter)
     posted = {
         "first_name": "A",
         "last_name": "B",
@@ -317,7 +322,7 @@ def test_staff_give_no_rights(client, supporter, member):
 @pytest.mark.parametrize("person", ["superuser", "supporter"])
 @pytest.mark.parametrize("model", READ_ONLY)
 def test_read_only_rows_refuse_every_change(request, client, secrets, model, person):
-    client.force_login(request.getfixturevalue(person))
+    enter(client, request.getfixturevalue(person))
     row = row_of(model)
     before = type(row).objects.values().get(pk=row.pk)
     rows = type(row).objects.count()
@@ -332,7 +337,7 @@ def test_read_only_rows_refuse_every_change(request, client, secrets, model, per
 
 
 def test_users_are_neither_added_nor_deleted(client, superuser, member):
-    client.force_login(superuser)
+    enter(client, superuser)
     assert client.post(page_of("accounts_user", "add"), {"email": "x@example.com"}).status_code == 403
     assert client.post(page_of("accounts_user", "delete", member.pk), {"post": "yes"}).status_code == 403
     client.post(page_of("accounts_user"), {"action": "delete_selected", "_selected_action": [member.pk], "post": "yes"})
@@ -341,7 +346,7 @@ def test_users_are_neither_added_nor_deleted(client, superuser, member):
 
 def test_names_are_shown_as_text(client, superuser, member):
     User.objects.filter(pk=member.pk).update(first_name="<script>alert(1)</script>", last_name="{{ 7*7 }}")
-    client.force_login(superuser)
+    enter(client, superuser)
     for path in (page_of("accounts_user"), page_of("accounts_user", "change", member.pk)):
         page = client.get(path).content.decode()
         assert "<script>alert(1)" not in page
@@ -359,5 +364,7 @@ def test_member_promoted_while_signed_in_signs_in_again_first(client, member):
     User.objects.filter(pk=member.pk).update(is_staff=True, is_superuser=True)
     assert client.get("/admin/", follow=True).status_code == 403
     client.post("/ar/accounts/logout/")
+    key = add_app(member)
     sign_in(client, member.email, PASSWORD)
+    client.post(url("mfa_authenticate"), {"code": app_code(key)})
     assert client.get("/admin/").status_code == 200

@@ -12,6 +12,7 @@ from mumaris.mail.models import Outbox
 from profiles.models import Member
 from tests.journey import PASSWORD
 from tests.registry import make_registry_member
+from tests.roles import enter
 
 pytestmark = pytest.mark.django_db
 MEMBERS = reverse("admin:profiles_member_changelist")
@@ -19,7 +20,7 @@ MEMBERS = reverse("admin:profiles_member_changelist")
 
 @pytest.fixture
 def here(client):
-    client.force_login(User.objects.create_superuser("root@example.com", PASSWORD, first_name="R", last_name="U"))
+    enter(client, User.objects.create_superuser("root@example.com", PASSWORD, first_name="R", last_name="U"))
     return client
 
 

@@ -1,12 +1,17 @@
 """Story: a developer fills a local run with people and requests."""
 
+import re
+
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from accounts.models import User
 from profiles.demo import PASSWORD
 from profiles.models import Claim, Member, UpdateRequest
 from tests.journey import sign_in, url
+from tests.roles import app_code
 
 pytestmark = pytest.mark.django_db
 
@@ -28,6 +33,17 @@ def test_demo_makes_requests_in_every_state_and_says_how_to_sign_in(local, capsy
     assert sign_in(client, "noura@demo.example", PASSWORD).url == url("profile")
     for name in ("reviewer@demo.example", "admin@demo.example"):
         assert User.objects.get(email=name).is_staff
+
+
+def test_staff_of_the_demo_get_into_the_admin_by_what_it_prints(local, capsys, client):
+    call_command("demo")
+    key = re.search(r"with the key ([A-Z2-7]+)", capsys.readouterr().out)[1]
+    assert sign_in(client, "admin@demo.example", PASSWORD).url == url("mfa_authenticate")
+    with time_machine.travel(timezone.now(), tick=False):
+        call_command("demo", "--code")
+        assert capsys.readouterr().out.strip() == app_code(key)
+        assert client.post(url("mfa_authenticate"), {"code": app_code(key)}).status_code == 302
+    assert client.get("/admin/").status_code == 200
 
 
 def test_demo_is_refused_in_production(capsys):

@@ -15,6 +15,7 @@ from django.test import Client
 from accounts import limits
 from mumaris import views
 from tests.journey import answer_visual_code, hidden, register, url
+from tests.roles import enter
 from tests.servers import ROOT
 
 pytestmark = pytest.mark.django_db
@@ -33,6 +34,9 @@ MEMBER_PAGES = [
     "/ar/accounts/logout/",
     "/ar/accounts/email/",
     "/en/accounts/email/code/",
+    "/ar/accounts/2fa/",
+    "/en/accounts/2fa/totp/activate/",
+    "/ar/accounts/2fa/webauthn/add/",
     "/ar/profile/claim/",
     "/en/profile/update/",
     "/ar/profile/update/UPD-0000-0000/",
@@ -91,7 +95,7 @@ def test_page_of_a_member_is_guarded(client, member, path):
 
 @pytest.mark.parametrize("path", STAFF_PAGES)
 def test_page_of_staff_is_guarded(client, admin_user, path):
-    client.force_login(admin_user)
+    enter(client, admin_user)
     assert_guarded_page(client.get(path))
 
 

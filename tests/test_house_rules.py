@@ -294,10 +294,12 @@ def test_style_sheet_keeps_its_size(name, limit):
     assert size <= limit, f"{name} has {size} bytes: use the classes that are there (at most {limit})"
 
 
-# Page → its scripts: the registration, which loads the most, and the status of a request.
+# Page → its scripts: the registration and the sign-in, which load the most, and the status of a request.
 PAGE_SCRIPTS = {
     "signup": ("site", "captcha", "password"),
+    "login": ("site", "captcha", "passkey"),
     "change_password": ("site", "password", "session"),
+    "add_passkey": ("site", "passkey", "session"),
     "update_request": ("site", "print", "session"),
 }
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import OperationalError
@@ -27,6 +28,7 @@ from tests.journey import (
     url,
 )
 from tests.registry import make_registry_member
+from tests.roles import add_app
 from tests.test_routes import ARGUMENTS, PAGES
 
 pytestmark = pytest.mark.django_db
@@ -45,6 +47,12 @@ MEMBER_PAGES = [
 # Of somebody whose member file is tied; those of one request after it.
 DATA_PAGES = ["profile", "update_begin", "update_requests"]
 REQUEST_PAGES = ["update_edit", "update_check", "update_request"]
+# Of somebody with an authenticator app and a passkey; those of the passkey after them.
+STEP_PAGES = [
+    "mfa_index", "mfa_reauthenticate", "mfa_deactivate_totp", "mfa_view_recovery_codes",
+    "mfa_generate_recovery_codes", "mfa_add_webauthn",
+]  # fmt: skip
+PASSKEY_PAGES = ["mfa_edit_webauthn", "mfa_remove_webauthn"]
 
 
 def assert_language(answer, language: str):
@@ -199,15 +207,36 @@ def test_pages_of_member_data_say_their_language(client, member, language):
         assert_language(client.get(url(name, request.reference, language=language)), language)
 
 
+@pytest.mark.parametrize("language", DIRECTIONS)
+def test_pages_of_the_second_step_say_their_language(client, member, language):
+    client.force_login(member)
+    assert_language(client.get(url("mfa_activate_totp", language=language)), language)
+    add_app(member)
+    passkey = Authenticator.objects.create(user=member, type="webauthn", data={"name": "1", "credential": {}})
+    for name in STEP_PAGES:
+        assert_language(client.get(url(name, language=language)), language)
+    for name in PASSKEY_PAGES:
+        assert_language(client.get(url(name, passkey.pk, language=language)), language)
+    visitor = Client()
+    assert_language(visitor.get(sign_in(visitor, member.email, language=language).url), language)
+
+
 def test_every_page_of_the_contract_is_covered():
     # A picture, a sound or a file; what only a POST answers.
     pictures = {
         "account_captcha_picture", "account_captcha_sound", "member_file", "set_language", "account_session_keep",
     }  # fmt: skip
     code_pages = {"account_email_verification_sent", "account_email_code"}
-    assert {*OPEN_PAGES, *MEMBER_PAGES, "account_signup", *code_pages, *DATA_PAGES, *REQUEST_PAGES, *pictures} == set(
-        PAGES
-    )
+    # They lead to other pages, or answer with JSON or a file.
+    no_pages = {
+        "mfa_list_webauthn",
+        "mfa_login_webauthn",
+        "mfa_reauthenticate_webauthn",
+        "mfa_download_recovery_codes",
+    }
+    steps = {"mfa_activate_totp", "mfa_authenticate", *STEP_PAGES, *PASSKEY_PAGES, *no_pages}
+    covered = {*OPEN_PAGES, *MEMBER_PAGES, "account_signup", *code_pages, *DATA_PAGES, *REQUEST_PAGES, *pictures}
+    assert covered | steps == set(PAGES)
 
 
 RAISED = {400: BadRequest(), 403: PermissionDenied(), 500: ValueError("secret"), 503: OperationalError("secret")}

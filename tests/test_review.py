@@ -17,7 +17,7 @@ from profiles.working_days import count_working_days, overdue_before
 from tests.conftest import make_user
 from tests.journey import deliver, mails_to, subject_of, text_of
 from tests.registry import make_registry_member
-from tests.roles import give_role
+from tests.roles import enter, give_role
 
 pytestmark = pytest.mark.django_db
 State = UpdateRequest.State
@@ -31,7 +31,7 @@ def reviewer(reviewer):
 
 @pytest.fixture
 def here(client, reviewer):
-    client.force_login(reviewer)
+    enter(client, reviewer)
     client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
     return client
 
@@ -181,7 +181,7 @@ def test_lock_keeps_others_out_until_it_ends(here, sent, reviewer):
 def test_senior_takes_a_lock_over_and_holder_releases_it(client, sent, reviewer):
     senior = give_role(make_user("senior@example.com"), "senior reviewer")
     services.hold_for_review(request=sent, reviewer=reviewer)
-    client.force_login(senior)
+    enter(client, senior)
     press(client, sent, "take_over")
     sent.refresh_from_db()
     assert sent.reviewer == senior
@@ -268,7 +268,7 @@ def test_senior_approves_several_at_once(client, reviewer):
     requests = make_sent(3)
     senior = give_role(make_user("senior@example.com"), "senior reviewer")
     services.hold_for_review(request=requests[0], reviewer=reviewer)
-    client.force_login(senior)
+    enter(client, senior)
     client.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
     seen_at = re.search(r'name="seen_at" value="([^"]*)"', client.get(f"{LIST}?reviewer=all").content.decode())[1]
     late = send(make_registry_member(make_user("late@example.com")))
@@ -308,7 +308,7 @@ def test_roles(client, sent, role, sees, decides):
     user = make_user("staff@example.com", is_staff=True)
     if role:
         give_role(user, role)
-    client.force_login(user)
+    enter(client, user)
     assert client.get(LIST).status_code == client.get(page_of(sent)).status_code == (200 if sees else 403)
     assert client.post(page_of(sent), {"action": "hold"}).status_code == (302 if decides else 403)
     sent.refresh_from_db()
@@ -320,7 +320,7 @@ def test_roles(client, sent, role, sees, decides):
 def test_viewer_without_the_right_to_review_sees_no_button(client, sent):
     user = make_user("viewer@example.com", is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename="view_updaterequest"))
-    client.force_login(user)
+    enter(client, user)
     assert 'name="action"' not in read(client, sent)
     assert client.post(page_of(sent), {"action": "approve", "revision": sent.revision}).status_code == 403
 
@@ -333,7 +333,7 @@ def test_member_and_visitor_reach_no_review(client, member, sent):
 
 @pytest.mark.parametrize("language", ["ar", "en"])
 def test_review_works_in_both_languages(client, reviewer, sent, language):
-    client.force_login(reviewer)
+    enter(client, reviewer)
     client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
     for page in (LIST, page_of(sent)):
         shown = client.get(page).content.decode()

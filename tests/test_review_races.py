@@ -10,7 +10,7 @@ from profiles.models import Claim, Member, UpdateRequest
 from tests.conftest import make_user
 from tests.journey import url
 from tests.registry import make_registry_member
-from tests.roles import give_role
+from tests.roles import enter, give_role
 from tests.test_claim_review import make_claim
 from tests.test_parallel import together
 
@@ -22,7 +22,7 @@ CLAIM_ENDS = ("claim_tied", "claim_refused", "claim_stopped")
 
 def signed_in(user) -> Client:
     client = Client(raise_request_exception=False)
-    client.force_login(user)
+    enter(client, user)
     return client
 
 

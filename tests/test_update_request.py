@@ -14,6 +14,7 @@ from profiles.models import Member, MemberFile, RecordView, RequestStep, UpdateR
 from tests.conftest import make_user
 from tests.journey import deliver, hidden, mails_to, sign_in, subject_of, text_of, url
 from tests.registry import edit_fields, make_iqama, make_picture, make_registry_member
+from tests.roles import enter
 
 pytestmark = pytest.mark.django_db
 State = UpdateRequest.State
@@ -338,6 +339,8 @@ def test_reviewers_view_of_a_file_is_recorded(here, file, client, reviewer, memb
     client.force_login(member)
     finish(client, request)
     client.force_login(reviewer)
+    assert client.get(url("member_file", kept.pk)).status_code == 404, "without a second step of signing in"
+    enter(client, reviewer)
     answer = client.get(url("member_file", kept.pk))
     assert answer.status_code == 200
     assert read_file(answer)

@@ -23,6 +23,7 @@ from tests.journey import (
     undo_link_in,
 )
 from tests.registry import make_picture
+from tests.roles import app_code
 from tests.stack import Stack
 
 expect.set_options(timeout=15_000)
@@ -128,6 +129,8 @@ class Person:
         self.first_name, self.last_name = NAMES[language]
         self.address = next(addresses)
         self.password = PASSWORD
+        # The key of this person's authenticator app.
+        self.app_key: str | None = None
 
     # --- Seeing and pressing ------------------------------------------------------------------
 
@@ -224,6 +227,9 @@ class Person:
         if remember:
             self.find("remember").check()
         self.press("sign in")
+        if self.app_key:
+            self.arrive("accounts/2fa/authenticate/")
+            self.type_code(app_code(self.app_key))
         self.arrive("profile/")
 
     def sign_out(self):

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from tests.browser import steps
 from tests.browser.steps import Person
 from tests.journey import in_arabic_digits
+from tests.roles import APP_KEY
 
 
 @pytest.fixture
@@ -27,9 +28,9 @@ def make_people(stack, language: str) -> tuple[str, str]:
     member, reviewer = next(steps.addresses), next(steps.addresses)
     stack.manage(
         "shell", "--verbosity", "0", "--command",
-        "from tests.conftest import make_user\nfrom tests.roles import give_role\n"
+        "from tests.conftest import make_user\nfrom tests.roles import add_app, give_role\n"
         f"make_user({member!r}, first_name='Nora', last_name='Otaibi', language={language!r})\n"
-        f"give_role(make_user({reviewer!r}, first_name='Reem', last_name='Harbi'), 'reviewer')",
+        f"add_app(give_role(make_user({reviewer!r}, first_name='Reem', last_name='Harbi'), 'reviewer'))",
     )  # fmt: skip
     return member, reviewer
 
@@ -84,6 +85,7 @@ def test_claim_update_review_and_its_mail(variant, meet, stack):
     member_address, reviewer_address = make_people(stack, language)
     [file] = steps.make_registry(stack, 1)
     member, reviewer = meet(member_address, *variant), meet(reviewer_address, *variant)
+    reviewer.app_key = APP_KEY
     reviewer.sign_in()
 
     member.sign_in()

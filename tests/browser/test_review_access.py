@@ -14,7 +14,7 @@ import json
 from profiles import services
 from tests.conftest import make_user
 from tests.registry import make_registry_member
-from tests.roles import give_role
+from tests.roles import add_app, give_role
 from tests.test_claim_review import make_claim
 
 def send(address, **wish):
@@ -26,13 +26,15 @@ def send(address, **wish):
     return services.submit_update_request(request=request, revision=request.revision)
 
 reviewer = give_role(make_user(NAME + "-reviewer@example.com", first_name="ريم", last_name="الحربي"), "administrator")
+key = add_app(reviewer)
 wish = {"name_latin": "Noura Saad Alotaibi", "job_title": "رئيسة تمريض", "workplace": "مستشفى الواحة"}
 request = send(NAME + "-1@example.com", **wish)
 other = send(NAME + "-2@example.com", job_title="مديرة تمريض")
 file = make_registry_member()
 users = [make_user(NAME + f"-{n}@example.com", first_name="سارة", last_name="السالم") for n in (3, 4)]
 claimed = [make_claim(user, file) for user in users]
-print(json.dumps({"reviewer": reviewer.email, "request": request.pk, "claim": claimed[0].pk, "member": file.pk}))
+ids = {"request": request.pk, "claim": claimed[0].pk, "member": file.pk}
+print(json.dumps({"reviewer": reviewer.email, "key": key} | ids))
 """
 
 
@@ -96,7 +98,7 @@ def walk_review(person: Person, made: dict):
 @pytest.mark.timeout(240)
 def test_pages_of_reviewers_are_accessible(person, check_accessibility, problems):
     made = seed(person)
-    person.address = made["reviewer"]
+    person.address, person.app_key = made["reviewer"], made["key"]
     person.sign_in()
     told = []
     for name in walk_review(person, made):

@@ -1,0 +1,138 @@
+"""The pages where a code or a passkey is asked for: after the password, in its place, and once more later."""
+
+from allauth.account.internal.decorators import login_stage_required
+from allauth.account.models import Login
+from allauth.account.utils import get_next_redirect_url, passthrough_next_redirect_url
+from allauth.mfa.base.internal.flows import post_authentication
+from allauth.mfa.stages import AuthenticateStage
+from allauth.mfa.webauthn.internal.flows import perform_passwordless_login
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from accounts import passkeys, second_step
+from accounts.adapter import forget_second_step_tries
+from accounts.forms import PROVED_BY
+from accounts.mfa_forms import CredentialField, ProofForm
+from accounts.second_step import WrongProof
+from accounts.sessions import REMEMBER
+from accounts.views import redirect_to_sign_in, refuse_over_limit, visitors_only
+from mumaris.views import name_retry_after
+
+# What static/js/passkey.js asks a page for, at the press of its button.
+OPTIONS = "options"
+
+
+def take_proof(request, user, template: str, accept):
+    """Ask ``user`` for a code or a passkey, and answer a right one with ``accept(factor)``."""
+    if OPTIONS in request.GET:
+        return JsonResponse(passkeys.begin_proof(user))
+    if request.method != "POST":
+        return show_proof_page(request, template, ProofForm(user=user, request=request))
+    if refusal := refuse_over_limit(request, "any", "sign-in"):
+        return refusal
+    form = ProofForm(request.POST, user=user, request=request)
+    if not form.is_valid():
+        return show_proof_page(request, template, form)
+    forget_second_step_tries(request, user)
+    return accept(form.factor)
+
+
+def show_proof_page(request, template: str, form):
+    """Show the page with what its user can prove; a lock is a 429 that names its end."""
+    context = {
+        "form": form,
+        "has_passkeys": bool(second_step.factors_of(form.user).passkeys),
+        "next": get_next_redirect_url(request),
+    }
+    response = render(request, template, context)
+    if until := getattr(request, "retry_after", None):
+        response.status_code = 429
+        name_retry_after(response, until)
+    return response
+
+
+# --- Signing in ---------------------------------------------------------------------------------
+
+
+@login_stage_required(stage=AuthenticateStage.key, redirect_urlname="account_login")
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters()
+def authenticate(request):
+    """The step after the password."""
+    stage = request._login_stage
+    user = stage.login.user
+    if not is_still_asked(stage.login):
+        # Another password, or no second step any more, since this one was checked.
+        stage.abort()
+        return redirect_to_sign_in("ended")
+    if request.POST.get("action") == "cancel":
+        return stage.abort()
+
+    def accept(factor):
+        post_authentication(request, factor)
+        # Session and last sign-in in one commit.
+        with transaction.atomic():
+            return stage.exit()
+
+    return take_proof(request, user, "mfa/authenticate.html", accept)
+
+
+@visitors_only
+def login_passkey(request):
+    """Sign in by a passkey alone. No visual code: there is nothing to guess."""
+    if refusal := refuse_over_limit(request, "any"):
+        return refusal
+    if request.method != "POST":
+        return JsonResponse(passkeys.begin_proof(None)) if OPTIONS in request.GET else redirect("account_login")
+    if refusal := refuse_over_limit(request, "sign-in"):
+        return refusal
+    try:
+        credential = CredentialField().clean(request.POST.get("credential"))
+        # Not counted against the account: its number stands in the answer, and anybody may write one.
+        passkey = second_step.prove_by_passkey_alone(credential=credential)
+    except (ValidationError, WrongProof):
+        return redirect_to_sign_in("passkey")
+    forget_second_step_tries(request, passkey.user)
+    # Nobody has ticked it for this sign-in.
+    request.session.pop(REMEMBER, None)
+    login = Login(user=passkey.user, redirect_url=get_next_redirect_url(request))
+    with transaction.atomic():
+        return perform_passwordless_login(request, passkey, login)
+
+
+def is_still_asked(login) -> bool:
+    """Tell whether the password that began this sign-in is still the account's, and its second step still there."""
+    user = login.user
+    if user is None or login.state.get(PROVED_BY) != user.get_session_auth_hash():
+        return False
+    return second_step.factors_of(user).is_on
+
+
+# --- Once more ----------------------------------------------------------------------------------
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters()
+def reauthenticate(request):
+    """A fresh proof by a code or passkey; staff who have none yet are led to add it."""
+    user = request.user
+    if not second_step.factors_of(user).is_on:
+        return redirect(f"{reverse('mfa_index')}?notice=staff" if user.is_staff else "mfa_index")
+
+    def accept(factor):
+        post_authentication(request, factor, reauthenticated=True)
+        return redirect(get_next_redirect_url(request) or "profile")
+
+    return take_proof(request, user, "mfa/reauthenticate.html", accept)
+
+
+def reauthenticate_passkey(request):
+    """One page asks for both: this address of allauth's leads there."""
+    return redirect(passthrough_next_redirect_url(request, reverse("mfa_reauthenticate"), "next"))
