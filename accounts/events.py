@@ -6,7 +6,7 @@ Each app registers its kinds in ``AppConfig.ready()``, with the sentence that th
 from accounts import limits
 from accounts.devices import name_device
 from accounts.models import AccountEvent, User
-from mumaris.origin import current_origin
+from mumaris.origin import Origin, current_origin
 
 _sentences: dict[str, str] = {}
 
@@ -31,23 +31,43 @@ def record_event(
     user: User | None = None,
     refused: bool = False,
     actor: User | None = None,
+    by_link: bool = False,
+    source: tuple[str | None, str] | None = None,
     subject: str = "",
     fields: tuple[str, ...] | list[str] = (),
+    using: str = "default",
 ) -> AccountEvent:
     """Write what happened to ``user``'s account; within a transaction it is written with the act or not at all.
 
     Who, where from and on what device is read off the request that is being answered; a command or task
-    names its ``actor``. Raises KeyError for a kind that nobody registered.
+    names its ``actor``. ``by_link`` says that a link from a mail did it, whoever is signed in beside it.
+    ``source`` is the network and device of an earlier request; ``using`` the connection whose transaction the
+    act has open. Raises KeyError for a kind that nobody registered.
     """
     say_event(kind)
     origin = current_origin()
-    return AccountEvent.objects.create(
+    network, device = source or read_source(origin)
+    return AccountEvent.objects.using(using).create(
         kind=kind,
         outcome=AccountEvent.Outcome.REFUSED if refused else AccountEvent.Outcome.DONE,
         user=user,
-        actor_id=actor.pk if actor else origin.actor_id,
+        actor_id=actor.pk if actor else None if by_link else origin.actor_id,
         subject=subject,
         fields=list(fields),
-        network=origin.request and limits.client_ip(origin.request),
-        device=name_device(origin.request.headers.get("User-Agent", "")) if origin.request else "",
+        network=network,
+        device=device,
     )
+
+
+def read_source(origin: Origin) -> tuple[str | None, str]:
+    """Return the network address and the device that a request comes from."""
+    if origin.request is None:
+        return None, ""
+    return limits.client_ip(origin.request), name_device(origin.request.headers.get("User-Agent", ""))
+
+
+def record_counts(task: str, counts: dict[str, int], *, using: str = "default") -> None:
+    """Record what a task of the clock has deleted or ended; nothing when it found nothing."""
+    done = [f"{name}: {count}" for name, count in counts.items() if count]
+    if done:
+        record_event("purge.done", subject=task, fields=done, using=using)

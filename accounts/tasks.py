@@ -5,11 +5,15 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from accounts import limits
+from accounts.events import record_counts
 from accounts.models import Challenge, EmailChange, PendingRegistration, SpentToken, Throttle
+from mumaris.mail.models import Outbox
 
 # The longest that any limit remembers a count.
 THROTTLE_MEMORY = limits.DAY
 CHALLENGE_MEMORY = timedelta(hours=72)
+# Rows of the outbox name recipients; no mail itself lies in them.
+MAIL_MEMORY = timedelta(days=180)
 
 
 # Rows deleted by one statement, each in a transaction of its own.
@@ -28,8 +32,11 @@ def purge() -> dict[str, int]:
         "counters": Throttle.objects.filter(first_at__lt=now - THROTTLE_MEMORY, next_at__lt=now),
         "spent tokens": SpentToken.objects.filter(expires_at__lt=now),
         "sessions": Session.objects.filter(expire_date__lt=now),
+        "mails": Outbox.objects.exclude(state=Outbox.State.WAITING).filter(created_at__lt=now - MAIL_MEMORY),
     }
-    return {name: delete_in_batches(rows) for name, rows in finished.items()}
+    counts = {name: delete_in_batches(rows) for name, rows in finished.items()}
+    record_counts("accounts", counts)
+    return counts
 
 
 def delete_in_batches(rows) -> int:

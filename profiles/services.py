@@ -27,6 +27,7 @@ from profiles.refusals import (
     StateChanged,
     WrongMembershipNumber,
 )
+from profiles.request_events import record_step
 
 State, Step = UpdateRequest.State, RequestStep.Kind
 
@@ -308,5 +309,6 @@ def _add_step(
     request: UpdateRequest, kind: str, *, by: User | None = None, note: str = "", remarks: dict[str, str] | None = None
 ) -> None:
     step = request.steps.create(kind=kind, by=by, note=note, remarks=remarks or {})
+    record_step(request, kind, by=by)
     recipient = User.objects.values_list("email", flat=True).get(pk=request.requested_by_id)
     queue_mail(f"update_{kind}", recipient, request=request.pk, step=step.pk)
