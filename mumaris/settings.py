@@ -116,6 +116,10 @@ DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True, "ATOMI
 DATABASES["default"]["OPTIONS"] = database_options(
     DATABASES["default"]["ENGINE"], env.int("STATEMENT_TIMEOUT_MS", 15_000)
 )
+# Who seals, shortens and drops the history of accounts; the site itself may only add to it (manage.py grant_roles).
+if env.str("DATABASE_URL_KEEPER", ""):
+    DATABASES["keeper"] = DATABASES["default"] | env.dj_db_url("DATABASE_URL_KEEPER")
+    DATABASES["keeper"]["OPTIONS"] = DATABASES["default"]["OPTIONS"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", "") if DEBUG else env.str("REDIS_URL")
@@ -277,6 +281,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_BEAT_SCHEDULE = {
     "purge": {"task": "accounts.tasks.purge", "schedule": timedelta(hours=1)},
+    "seal": {"task": "accounts.tasks.seal", "schedule": timedelta(minutes=1)},
+    "keep history": {"task": "accounts.tasks.keep_history", "schedule": timedelta(days=1)},
     "tend": {"task": "profiles.tasks.tend", "schedule": timedelta(minutes=10)},
 }
 
