@@ -46,6 +46,7 @@ PAGES = {
     "account_change_password": "accounts/password/change/",
     "account_reauthenticate": "accounts/reauthenticate/",
     "account_email": "accounts/email/",
+    "account_activity": "accounts/activity/",
     "account_email_code": "accounts/email/code/",
     "account_email_undo": "accounts/email/undo/1-abc/",
 }
@@ -71,7 +72,8 @@ WITHOUT_PREFIX = {
 # Everything else asks for a sign-in.
 PUBLIC = set(PAGES) - {
     "profile", "account_change_password", "account_reauthenticate", "account_email", "account_email_code",
-    "claim", "update_begin", "update_edit", "update_check", "update_requests", "update_request", "member_file",
+    "account_activity", "claim", "update_begin", "update_edit", "update_check", "update_requests", "update_request",
+    "member_file",
 }  # fmt: skip
 LANGUAGES = ("ar", "en")
 
