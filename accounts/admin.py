@@ -5,7 +5,7 @@ from django.contrib import admin, messages
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from accounts import event_admin  # noqa: F401  (registers the history)
+from accounts import erasure_admin, event_admin  # noqa: F401  (they register their models)
 from accounts.models import Consent, EmailChange, PendingRegistration, User
 from accounts.password_reset import request_reset
 from accounts.rights import read_rights, record_rights

@@ -131,13 +131,13 @@ def _record_submission(request: UpdateRequest, member: Member, fields: list[str]
     request.save()
 
 
-def withdraw_update_request(*, request: UpdateRequest) -> UpdateRequest:
-    """Take a request back before it is decided on. Raises StateChanged."""
+def withdraw_update_request(*, request: UpdateRequest, is_told: bool = True) -> UpdateRequest:
+    """Take a request back before it is decided on; no mail when its account is being erased. Raises StateChanged."""
     with transaction.atomic():
         request = lock_request(request)
         if not request.is_open:
             raise StateChanged
-        step = None if request.state == State.DRAFT else Step.WITHDRAWN
+        step = None if request.state == State.DRAFT or not is_told else Step.WITHDRAWN
         _close(request, State.WITHDRAWN, step, by=request.requested_by)
     return request
 

@@ -47,6 +47,9 @@ PAGES = {
     "account_reauthenticate": "accounts/reauthenticate/",
     "account_email": "accounts/email/",
     "account_activity": "accounts/activity/",
+    "account_privacy": "accounts/privacy/",
+    "account_own_data": "accounts/privacy/data/",
+    "account_own_data_file": "accounts/privacy/data.json",
     "account_email_code": "accounts/email/code/",
     "account_email_undo": "accounts/email/undo/1-abc/",
 }
@@ -72,8 +75,8 @@ WITHOUT_PREFIX = {
 # Everything else asks for a sign-in.
 PUBLIC = set(PAGES) - {
     "profile", "account_change_password", "account_reauthenticate", "account_email", "account_email_code",
-    "account_activity", "claim", "update_begin", "update_edit", "update_check", "update_requests", "update_request",
-    "member_file",
+    "account_activity", "account_privacy", "account_own_data", "account_own_data_file",
+    "claim", "update_begin", "update_edit", "update_check", "update_requests", "update_request", "member_file",
 }  # fmt: skip
 LANGUAGES = ("ar", "en")
 
