@@ -1,7 +1,7 @@
 from celery import shared_task
 
 from accounts.events import record_counts
-from profiles import attachments, claims, services
+from profiles import attachments, claims, record_views, services
 
 
 @shared_task(name="profiles.tasks.tend")
@@ -12,6 +12,7 @@ def tend() -> dict[str, int]:
         "requests reminded": services.remind_returned_requests(),
         "requests closed": services.close_returned_requests(),
         "files deleted": attachments.purge_files(),
+        "record views": record_views.purge_views(),
     }
     record_counts("profiles", counts)
     return counts
