@@ -53,6 +53,11 @@ def open_erasure(user: User) -> ErasureRequest | None:
     return user.erasures.filter(state=State.ASKED).first()
 
 
+def days_left(erasure: ErasureRequest) -> int:
+    """Return the days to the last one, as a calendar in Riyadh counts them; less than none when it is over."""
+    return (timezone.localdate(erasure.due_at) - timezone.localdate()).days
+
+
 def ask_erasure(*, user: User) -> ErasureRequest:
     """Start the clock; a second tap finds the request of the first."""
     try:

@@ -119,8 +119,8 @@ def describe_time_left(row: ErasureRequest):
     """Return the days that are left, late ones in words and colour; nothing for a request that has ended."""
     if row.state != State.ASKED:
         return "—"
-    days = (row.due_at - timezone.now()).days
-    if days < 0:
+    days = erasure.days_left(row)
+    if row.due_at <= timezone.now():
         return format_html('<span class="tag bad-t">{}</span>', _("Overdue"))
     told = ngettext("%(count)d day left", "%(count)d days left", days) % {"count": days}
     return format_html('<span class="tag warn">{}</span>', told) if days < SOON else told

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.events import say_event
-from accounts.models import AccountEvent, User
+from accounts.models import AccountEvent, Consent, User
 
 PAGE = 30
 # What its owner could not have missed: each line of these asks «was it not you?».
@@ -21,6 +21,7 @@ class Line:
     at: datetime
     sentence: str
     reference: str
+    detail: str
     by_staff: bool
     is_refused: bool
     is_doubted: bool
@@ -47,6 +48,7 @@ def describe_event(event: AccountEvent) -> Line:
         at=event.at,
         sentence=say_kind(event.kind),
         reference=event.subject if event.kind.startswith(WITH_REFERENCE) else "",
+        detail=describe_detail(event),
         by_staff=by_staff,
         is_refused=event.outcome == AccountEvent.Outcome.REFUSED,
         is_doubted=not by_staff and event.kind.startswith(DOUBTED),
@@ -54,6 +56,13 @@ def describe_event(event: AccountEvent) -> Line:
         device="" if by_staff else event.device,
         network="" if by_staff else shorten_network(event.network),
     )
+
+
+def describe_detail(event: AccountEvent) -> str:
+    """Return what a line says more: which consent, or which rights."""
+    if event.kind.startswith("consent."):
+        return str(dict(Consent.Kind.choices).get(event.subject, event.subject))
+    return "; ".join(event.fields) if event.kind == "rights.changed" else ""
 
 
 def say_kind(kind: str) -> str:

@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
@@ -46,7 +45,7 @@ def find_refusal(user) -> ErasureRequest | None:
 
 
 def say_days_left(asked: ErasureRequest) -> str:
-    days = max((asked.due_at - timezone.now()).days, 0)
+    days = max(erasure.days_left(asked), 0)
     return ngettext("%(count)d day left", "%(count)d days left", days) % {"count": days}
 
 

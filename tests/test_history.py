@@ -61,6 +61,15 @@ def test_staff_are_named_by_role_alone(member, reviewer):
         assert told not in page
 
 
+def test_line_says_which_consent_and_which_rights(member):
+    record_event("consent.withdrawn", user=member, subject="email")
+    record_event("rights.changed", user=member, fields=["groups: – → support"])
+    here = signed_in(member)
+    assert "Mail from the Commission" in read(here)
+    assert "groups: – → support" in read(here)
+    assert "Mail from the Commission" not in read(here, "ar")
+
+
 def test_refused_sign_in_is_marked(client, member):
     sign_in(client, member.email, password="Wrong-2-Password")
     page = read(signed_in(member))

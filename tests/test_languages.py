@@ -40,6 +40,7 @@ OPEN_PAGES = [
 ]  # fmt: skip
 MEMBER_PAGES = [
     "profile", "account_change_password", "account_reauthenticate", "account_email", "account_logout", "claim",
+    "account_activity", "account_privacy", "account_own_data",
 ]  # fmt: skip
 # Of somebody whose member file is tied; those of one request after it.
 DATA_PAGES = ["profile", "update_begin", "update_requests"]
@@ -199,7 +200,13 @@ def test_pages_of_member_data_say_their_language(client, member, language):
 
 
 def test_every_page_of_the_contract_is_covered():
-    pictures = {"account_captcha_picture", "account_captcha_sound", "member_file", "set_language"}
+    pictures = {
+        "account_captcha_picture",
+        "account_captcha_sound",
+        "member_file",
+        "set_language",
+        "account_own_data_file",
+    }
     code_pages = {"account_email_verification_sent", "account_email_code"}
     assert {*OPEN_PAGES, *MEMBER_PAGES, "account_signup", *code_pages, *DATA_PAGES, *REQUEST_PAGES, *pictures} == set(
         PAGES
