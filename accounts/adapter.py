@@ -71,6 +71,7 @@ class AccountAdapter(DefaultAccountAdapter):
         checked, hashed = user.password, make_password(password)
         with transaction.atomic():
             if record_new_password(user, hashed, instead_of=checked):
+                record_event("password.changed", user=user)
                 return
         # The owner has recovered the account in the meantime: this session has ended with the old password.
         raise ImmediateHttpResponse(redirect("account_login"))

@@ -6,8 +6,10 @@ from django.contrib import admin, messages
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from accounts import erasure_admin, event_admin  # noqa: F401  (they register their models)
 from accounts.models import Consent, EmailChange, PendingRegistration, User
 from accounts.password_reset import request_reset
+from accounts.rights import read_rights, record_rights
 from mumaris.admin import PortalModelAdmin, ReadOnlyAdmin
 from mumaris.text import canonical_address
 
@@ -41,6 +43,15 @@ class UserAdmin(PortalModelAdmin):
 
     def has_delete_permission(self, request, obj=None):
         return False
+
+    def save_model(self, request, obj, form, change):
+        form.rights_before = read_rights(obj.pk)
+        super().save_model(request, obj, form, change)
+
+    def save_related(self, request, form, formsets, change):
+        # Groups are written here, in the transaction that the page has open.
+        super().save_related(request, form, formsets, change)
+        record_rights(form.instance, before=form.rights_before)
 
     @admin.action(description=_("Send a mail to reset the password"), permissions=["change"])
     def send_reset_mail(self, request, queryset):

@@ -7,5 +7,13 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self):
-        # They register the kinds of mail and of events, and the receivers.
-        from accounts import email_change_mails, event_kinds, mails, mfa_mails, signals  # noqa: F401
+        # They register the kinds of mail and of events, the sections of one's own data, and the receivers.
+        from accounts import (  # noqa: F401
+            email_change_mails,
+            event_kinds,
+            mails,
+            mfa_mails,
+            own_sections,
+            privacy_mails,
+            signals,
+        )  # fmt: skip

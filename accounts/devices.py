@@ -25,9 +25,9 @@ def name_device(agent: str) -> str:
     return ", ".join(filter(None, found))
 
 
-def describe_source() -> dict[str, str | None]:
-    """Return {"network", "device"} of the request that is being answered; neither in a command or task."""
+def read_source() -> tuple[str | None, str]:
+    """Return the network address and the device of the request that is being answered; neither in a task."""
     request = current_origin().request
     if request is None:
-        return {"network": None, "device": ""}
-    return {"network": limits.client_ip(request), "device": name_device(request.headers.get("User-Agent", ""))}
+        return None, ""
+    return limits.client_ip(request), name_device(request.headers.get("User-Agent", ""))

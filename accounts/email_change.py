@@ -19,6 +19,7 @@ from django.utils.http import base36_to_int, int_to_base36
 
 from accounts import challenges, limits
 from accounts.challenges import NoLiveCode, Purpose, WrongCode
+from accounts.events import record_event
 from accounts.managers import UNDO_LIFETIME
 from accounts.models import Challenge, EmailChange, PendingRegistration, User
 from accounts.password_reset import LinkSpent, mail_link
@@ -71,6 +72,7 @@ def begin_email_change(user: User, address: str) -> EmailChange:
         change = open_change(user)
         if change is None or change.new_address != address:
             change = _record_wish(user, address)
+            record_event("email_change.asked", user=user)
             queue_mail(WARNING_MAIL, user.email, user=user.pk, change=change.pk)
         _mail_code(challenge, change, user)
     return change
@@ -114,7 +116,9 @@ def resend_email_change_code(change: EmailChange) -> None:
 
 
 def cancel_email_change(change: EmailChange) -> None:
-    EmailChange.objects.unfinished().filter(pk=change.pk).update(cancelled_at=timezone.now())
+    with transaction.atomic():
+        if EmailChange.objects.unfinished().filter(pk=change.pk).update(cancelled_at=timezone.now()):
+            record_event("email_change.cancelled", user=change.user)
 
 
 # --- Complete ---------------------------------------------------------------------------------
@@ -130,6 +134,8 @@ def complete_email_change(change: EmailChange, code: str) -> User:
         raise NoLiveCode
     left = challenges.count_try(challenge, typist_of(change.user_id))
     if not challenges.matches(challenge, code):
+        if not left:
+            record_event("code.exhausted", user=change.user, refused=True, subject=challenge.purpose)
         raise WrongCode(left)
     try:
         with transaction.atomic():
@@ -154,6 +160,7 @@ def _complete(change: EmailChange) -> User:
     if EmailChange.objects.reserving(change.new_address).exclude(user=user).exists():
         raise AddressTaken
     PendingRegistration.objects.filter(address=change.new_address).delete()
+    record_event("email.changed", user=user)
     for address in (change.old_address, change.new_address):
         queue_mail(CHANGED_MAIL, address, user=user.pk, change=change.pk)
     return user
@@ -221,8 +228,10 @@ def undo_email_change(change: EmailChange) -> None:
             if not undone:
                 raise LinkSpent
             _mark_undone(change)
-            if any(later.completed_at for later in undone):
+            is_restored = any(later.completed_at for later in undone)
+            if is_restored:
                 _restore(user, change, resets)
+            record_event("email.restored" if is_restored else "email_change.stopped", user=user, by_link=True)
     except IntegrityError:
         # Without the database's own words, which name the address.
         logger.error("a kept address has got another account: change %s cannot be undone", change.pk)

@@ -3,7 +3,7 @@
 Each app registers its kinds in ``AppConfig.ready()``, with the sentence that the owner reads.
 """
 
-from accounts.devices import describe_source
+from accounts.devices import read_source
 from accounts.models import AccountEvent, User
 from mumaris.origin import current_origin
 
@@ -30,21 +30,35 @@ def record_event(
     user: User | None = None,
     refused: bool = False,
     actor: User | None = None,
+    by_link: bool = False,
+    source: tuple[str | None, str] | None = None,
     subject: str = "",
     fields: tuple[str, ...] | list[str] = (),
+    using: str = "default",
 ) -> AccountEvent:
     """Write what happened to ``user``'s account; within a transaction it is written with the act or not at all.
 
     Who, where from and on what device is read off the request that is being answered; a command or task
-    names its ``actor``. Raises KeyError for a kind that nobody registered.
+    names its ``actor``. ``by_link`` says that a link from a mail did it, whoever is signed in beside it.
+    ``source`` is the network and device of an earlier request; ``using`` the connection whose transaction the
+    act has open. Raises KeyError for a kind that nobody registered.
     """
     say_event(kind)
-    return AccountEvent.objects.create(
+    network, device = source or read_source()
+    return AccountEvent.objects.using(using).create(
         kind=kind,
         outcome=AccountEvent.Outcome.REFUSED if refused else AccountEvent.Outcome.DONE,
         user=user,
-        actor_id=actor.pk if actor else current_origin().actor_id,
+        actor_id=actor.pk if actor else None if by_link else current_origin().actor_id,
         subject=subject,
         fields=list(fields),
-        **describe_source(),
+        network=network,
+        device=device,
     )
+
+
+def record_counts(task: str, counts: dict[str, int], *, using: str = "default") -> None:
+    """Record what a task of the clock has deleted or ended; nothing when it found nothing."""
+    done = [f"{name}: {count}" for name, count in counts.items() if count]
+    if done:
+        record_event("purge.done", subject=task, fields=done, using=using)

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from accounts import challenges, texts
 from accounts.email_change import undo_token
 from accounts.models import Challenge, EmailChange, User
-from accounts.password_reset import RESET_MAIL, find_user, link_parts
+from accounts.password_reset import RESET_MAIL, find_user, link_parts, record_asking
 from accounts.registration import CODE_MAIL
 from mumaris.mail.kinds import Kind, Letter, register
 from mumaris.mail.models import Lane, Outbox
@@ -51,6 +51,11 @@ def user_of(row: Outbox) -> User:
 
 def start_clock(row: Outbox) -> None:
     challenges.record_acceptance(row.references["challenge"], row.references["generation"])
+
+
+def record_reset_sent(row: Outbox) -> None:
+    start_clock(row)
+    record_asking(row.recipient, row.references)
 
 
 def end_challenge(row: Outbox, state: str) -> None:
@@ -297,7 +302,7 @@ register(
         lane=Lane.CODE,
         write=write_password_reset,
         language=language_of,
-        accepted=start_clock,
+        accepted=record_reset_sent,
         failed=end_challenge,
     )
 )

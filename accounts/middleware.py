@@ -1,5 +1,6 @@
 """Where a request comes from, session activity, and the way of a visitor who must sign in first."""
 
+from http import HTTPStatus
 from urllib.parse import urlencode
 
 from allauth.core.exceptions import ReauthenticationRequired
@@ -8,6 +9,7 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpResponseRedirect
 from django.urls import reverse
 
+from accounts.events import record_event
 from accounts.freshness import ask_proof
 from accounts.hashing_gate import RETRY_AFTER, TooBusy
 from accounts.late_posts import keep_late_post
@@ -23,7 +25,17 @@ class RequestOrigin:
 
     def __call__(self, request):
         with working_for(request):
-            return self.get_response(request)
+            response = self.get_response(request)
+            if response.status_code == HTTPStatus.FORBIDDEN:
+                record_refusal(request)
+            return response
+
+
+def record_refusal(request) -> None:
+    """Record that the admin was closed to somebody on the staff: by the page's name, which holds nothing typed."""
+    match = request.resolver_match
+    if match is not None and "admin" in match.app_names and request.user.is_authenticated and request.user.is_staff:
+        record_event("access.refused", user=request.user, refused=True, subject=match.view_name[:80])
 
 
 class SessionActivity:

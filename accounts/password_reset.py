@@ -10,6 +10,8 @@ from django.utils.http import base36_to_int, int_to_base36
 
 from accounts import challenges, limits
 from accounts.challenges import Purpose
+from accounts.devices import read_source
+from accounts.events import record_event
 from accounts.models import Challenge, EmailChange, SignInName, User
 from mumaris.mail.models import Outbox
 from mumaris.mail.queue import queue_mail
@@ -33,14 +35,29 @@ def request_reset(address: str, *, asked_by: str = "visitor") -> bool:
         on_its_way = Outbox.objects.waiting().filter(recipient=address, kind=RESET_MAIL)
         if on_its_way.exists() or not limits.allows(limits.MAILBOX, "reset", asked_by, mailbox_of(address)):
             return False
-        mail_link(challenge)
+        mail_link(challenge, asked_by=asked_by)
+        if asked_by == "staff":
+            record_event("reset.sent", user=find_user(address))
         return True
 
 
-def mail_link(challenge: Challenge) -> None:
-    """Queue the mail of the live link; whether the mailbox may get one is the caller's to ask."""
+def mail_link(challenge: Challenge, *, asked_by: str = "account") -> None:
+    """Queue the mail of the live link; whether the mailbox may get one is the caller's to ask.
+
+    Where a visitor asks from travels with it: whether there is an account to tell is looked up with the mail.
+    """
     challenges.freshen(challenge)
-    queue_mail(RESET_MAIL, challenge.address, challenge=challenge.pk, generation=challenge.generation)
+    references = {"challenge": challenge.pk, "generation": challenge.generation}
+    if asked_by == "visitor":
+        references["source"] = read_source()
+    queue_mail(RESET_MAIL, challenge.address, **references)
+
+
+def record_asking(address: str, references: dict) -> None:
+    """Write that a reset was asked for, once the mail server has its mail: only an account has a history."""
+    owner = find_user(address)
+    if owner and "source" in references:
+        record_event("reset.asked", user=owner, by_link=True, source=tuple(references["source"]))
 
 
 def find_user(address: str) -> User | None:
@@ -105,6 +122,7 @@ def complete_reset(opened: dict, password: str, *, network: str) -> User:
         record_new_password(user, hashed)
         # The link was read in this mailbox: the address is proved, for accounts made by the registry too.
         user.emailaddress_set.update_or_create(email=user.email, defaults={"verified": True, "primary": True})
+        record_event("reset.done", user=user, by_link=True)
         limits.forget((limits.SIGN_IN_HERE, user.email, network), (limits.SIGN_IN_ANYWHERE, user.email))
     return user
 
@@ -123,6 +141,7 @@ def record_new_password(user: User, hashed: str, *, instead_of: str | None = Non
         return False
     user.password = hashed
     # Whoever began it may be the reason for the new password.
-    EmailChange.objects.unfinished().filter(user=user).update(cancelled_at=timezone.now())
+    if EmailChange.objects.unfinished().filter(user=user).update(cancelled_at=timezone.now()):
+        record_event("email_change.cancelled", user=user)
     queue_mail("password_changed", user.email, user=user.pk)
     return True

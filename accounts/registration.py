@@ -14,6 +14,7 @@ from django.utils.crypto import get_random_string
 
 from accounts import challenges, limits
 from accounts.challenges import NoLiveCode, Purpose, WrongCode
+from accounts.events import record_event
 from accounts.models import Challenge, Consent, EmailChange, PendingRegistration, SignInName, User
 from accounts.passwords import normalise
 from mumaris.keys import digest
@@ -128,6 +129,8 @@ def complete_registration(pending: PendingRegistration, code: str) -> User:
         raise _why_used(pending)
     left = challenges.count_try(challenge, pending.visitor)
     if not challenges.matches(challenge, code):
+        if not left:
+            record_last_try(challenge)
         raise WrongCode(left)
     try:
         with transaction.atomic():
@@ -136,6 +139,12 @@ def complete_registration(pending: PendingRegistration, code: str) -> User:
     except IntegrityError:
         logger.info("a registration met an account made a moment ago")
     raise _why_used(pending)
+
+
+def record_last_try(challenge: Challenge) -> None:
+    """Tell the owner of the mailbox, if there is one, that somebody has guessed; the same work when there is none."""
+    owner = SignInName.objects.select_related("user").filter(value=challenge.address).first()
+    record_event("code.exhausted", user=owner and owner.user, refused=True, subject=challenge.purpose)
 
 
 def _why_used(pending: PendingRegistration) -> Exception:
@@ -157,5 +166,8 @@ def _create_user(pending: PendingRegistration) -> User:
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     Consent.objects.bulk_create(Consent(user=user, ip=pending.ip, **accepted) for accepted in pending.accepted)
     PendingRegistration.objects.filter(address=pending.address).delete()
+    record_event("registration.done", user=user, actor=user)
+    for accepted in pending.accepted:
+        record_event("consent.given", user=user, actor=user, subject=accepted["kind"])
     queue_mail("welcome", user.email, user=user.pk)
     return user

@@ -12,7 +12,7 @@ from django.contrib.auth import SESSION_KEY as USER_ID
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.utils import timezone
 
-from accounts.devices import describe_source
+from accounts.devices import read_source
 
 # When, as what and where this session was signed in, and whether by two steps or a passkey:
 # {"at": seconds since 1970, "kind": key of SESSION_LIMITS, "second_factor": bool, "network", "device"}.
@@ -53,8 +53,9 @@ class SessionStore(DatabaseStore):
 
     def mark_signed_in(self, kind: str, *, second_factor: bool = False) -> None:
         """Start the clocks of a sign-in: "normal", "remembered" or "staff"."""
+        network, device = read_source()
         mark = {"at": int(time.time()), "kind": kind, "second_factor": second_factor}
-        self[SIGNED_IN] = mark | describe_source()
+        self[SIGNED_IN] = mark | {"network": network, "device": device}
 
     def mark_second_factor(self, proved: bool) -> None:
         """Note that the second step was proved in this session, or that the account has none any more."""

@@ -1,14 +1,29 @@
+import logging
 from datetime import timedelta
 
 from celery import shared_task
 from django.utils import timezone
 
-from accounts import limits
-from accounts.models import Challenge, EmailChange, LatePost, PendingRegistration, Session, SpentToken, Throttle
+from accounts import history_keeping, limits, seals
+from accounts.events import record_counts
+from accounts.models import (
+    Challenge,
+    EmailChange,
+    EventSeal,
+    LatePost,
+    PendingRegistration,
+    Session,
+    SpentToken,
+    Throttle,
+)  # fmt: skip
+from mumaris.mail.models import Outbox
 
+logger = logging.getLogger(__name__)
 # The longest that any limit remembers a count.
 THROTTLE_MEMORY = limits.DAY
 CHALLENGE_MEMORY = timedelta(hours=72)
+# Rows of the outbox name recipients; no mail itself lies in them.
+MAIL_MEMORY = timedelta(days=180)
 
 
 # Rows deleted by one statement, each in a transaction of its own.
@@ -28,8 +43,26 @@ def purge() -> dict[str, int]:
         "spent tokens": SpentToken.objects.filter(expires_at__lt=now),
         "late posts": LatePost.objects.filter(expires_at__lt=now),
         "sessions": Session.objects.filter(expire_date__lt=now),
+        "mails": Outbox.objects.exclude(state=Outbox.State.WAITING).filter(created_at__lt=now - MAIL_MEMORY),
     }
-    return {name: delete_in_batches(rows) for name, rows in finished.items()}
+    counts = {name: delete_in_batches(rows) for name, rows in finished.items()}
+    record_counts("accounts", counts)
+    return counts
+
+
+@shared_task(name="accounts.tasks.seal")
+def seal() -> int:
+    """Seal the events that are finished; one line of the log holds the digest, for whoever keeps it elsewhere."""
+    sealed = seals.seal_events()
+    if sealed:
+        logger.info("%d events sealed, digest %s", sealed, EventSeal.objects.order_by("id").last().digest)
+    return sealed
+
+
+@shared_task(name="accounts.tasks.keep_history")
+def keep_history() -> dict[str, int]:
+    """Take the source from old events, and drop whole sealed months; safe to run twice at once."""
+    return history_keeping.keep_history()
 
 
 def delete_in_batches(rows) -> int:

@@ -3,7 +3,17 @@
 from allauth.account import views as allauth_views
 from django.urls import path, re_path
 
-from accounts import captcha_views, email_views, mfa_views, proof_views, reset_views, session_views, views
+from accounts import (
+    captcha_views,
+    email_views,
+    history_views,
+    mfa_views,
+    privacy_views,
+    proof_views,
+    reset_views,
+    session_views,
+    views,
+)  # fmt: skip
 
 urlpatterns = [
     path("declaration/", views.declaration, name="account_declaration"),
@@ -13,6 +23,10 @@ urlpatterns = [
     path("logout/", allauth_views.logout, name="account_logout"),
     path("inactive/", allauth_views.account_inactive, name="account_inactive"),
     path("reauthenticate/", allauth_views.reauthenticate, name="account_reauthenticate"),
+    path("activity/", history_views.activity, name="account_activity"),
+    path("privacy/", privacy_views.privacy, name="account_privacy"),
+    path("privacy/data/", privacy_views.show_data, name="account_own_data"),
+    path("privacy/data.json", privacy_views.download_data, name="account_own_data_file"),
     path("email/", email_views.email, name="account_email"),
     path("email/code/", email_views.email_code, name="account_email_code"),
     re_path(r"^email/undo/(?P<token>[0-9a-z-]+)/$", email_views.email_undo, name="account_email_undo"),

@@ -20,6 +20,7 @@ from django.views.i18n import set_language as set_language_cookie
 from accounts import challenges, limits, registration, texts
 from accounts.address_hints import suggest_address
 from accounts.challenges import MailboxClosed, NoLiveCode, NoTriesLeft, WrongCode
+from accounts.consents import change_language
 from accounts.forms import ChangeAddressForm, CodeForm, DeclarationForm, SignupForm
 from accounts.hashing_gate import refuse_when_full
 from accounts.models import Challenge, Consent, PendingRegistration, User
@@ -279,5 +280,5 @@ def set_language(request):
         request.POST = request.POST.copy()
         request.POST.pop("language", None)
     elif request.user.is_authenticated:
-        User.objects.filter(pk=request.user.pk).update(language=language)
+        change_language(user=request.user, language=language)
     return set_language_cookie(request)

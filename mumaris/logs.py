@@ -14,3 +14,22 @@ class HideLinks(logging.Filter):
         if LINK_KEY.search(line):
             record.msg, record.args = LINK_KEY.sub(r"\1…", line), ()
         return True
+
+
+def describe_logging() -> dict:
+    """Return the LOGGING of the settings: lines for whoever runs the process, without keys and links."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
+        "filters": {"hide_links": {"()": "mumaris.logs.HideLinks"}},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["hide_links"]}},
+        "root": {"handlers": ["console"], "level": "INFO"},
+        "loggers": {
+            "pikepdf": {"level": "WARNING"},
+            # It would write the number of each passkey.
+            "fido2": {"level": "WARNING"},
+            "django": {"handlers": [], "propagate": True},
+            "django.server": {"handlers": [], "propagate": True},
+        },
+    }

@@ -14,6 +14,7 @@ from environs import Env, validate
 from mumaris.connections import REDIS_TIMEOUT, database_options, describe_cache
 from mumaris.content_policy import content_security_policy
 from mumaris.environment import refuse_bad_pattern, secret_or_local
+from mumaris.logs import describe_logging
 from mumaris.stores import describe_store
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -118,6 +119,10 @@ DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True, "ATOMI
 DATABASES["default"]["OPTIONS"] = database_options(
     DATABASES["default"]["ENGINE"], env.int("STATEMENT_TIMEOUT_MS", 15_000)
 )
+# Who seals, shortens and drops the history of accounts; the site itself may only add to it (manage.py grant_roles).
+if env.str("DATABASE_URL_KEEPER", ""):
+    DATABASES["keeper"] = DATABASES["default"] | env.dj_db_url("DATABASE_URL_KEEPER")
+    DATABASES["keeper"]["OPTIONS"] = DATABASES["default"]["OPTIONS"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", "") if DEBUG else env.str("REDIS_URL")
@@ -287,6 +292,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 CELERY_BEAT_SCHEDULE = {
     "purge": {"task": "accounts.tasks.purge", "schedule": timedelta(hours=1)},
+    "seal": {"task": "accounts.tasks.seal", "schedule": timedelta(minutes=1)},
+    "keep history": {"task": "accounts.tasks.keep_history", "schedule": timedelta(days=1)},
     "tend": {"task": "profiles.tasks.tend", "schedule": timedelta(minutes=10)},
 }
 
@@ -301,18 +308,4 @@ CONTACT = {
     "x": env.str("CONTACT_X", ""),
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "filters": {"hide_links": {"()": "mumaris.logs.HideLinks"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["hide_links"]}},
-    "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {
-        "pikepdf": {"level": "WARNING"},
-        # It would write the number of each passkey.
-        "fido2": {"level": "WARNING"},
-        "django": {"handlers": [], "propagate": True},
-        "django.server": {"handlers": [], "propagate": True},
-    },
-}
+LOGGING = describe_logging()

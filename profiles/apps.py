@@ -7,4 +7,5 @@ class ProfilesConfig(AppConfig):
     verbose_name = _("Member data")
 
     def ready(self):
-        from profiles import checks, mails  # noqa: F401  (register the checks and the kinds of mail)
+        # They register the checks, the kinds of mail and of events, and the sections of one's own data.
+        from profiles import checks, event_kinds, mails, own_data  # noqa: F401

@@ -5,6 +5,7 @@ from contextlib import suppress
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.events import record_event
 from mumaris.stores import StoreAway
 from profiles.files import CleanFile, delete_file, store_file
 from profiles.models import MemberFile, UpdateRequest
@@ -43,6 +44,7 @@ def _attach(request: UpdateRequest, clean: CleanFile, kind: str, key: str) -> Me
         request.new_values["photo"] = str(file.pk)
     request.revision += 1
     request.save(update_fields=["new_values", "revision", "updated_at"])
+    record_event("file.uploaded", user=request.requested_by, subject=kind)
     return file
 
 
@@ -57,6 +59,7 @@ def remove_file(*, file: MemberFile) -> None:
         request.revision += 1
         request.save(update_fields=["new_values", "revision", "updated_at"])
         MemberFile.objects.filter(pk=file.pk).update(delete_after=timezone.now())
+        record_event("file.deleted", user=request.requested_by, subject=file.kind)
     purge_file(file)
 
 

@@ -12,12 +12,14 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import limits
+from accounts.events import record_event
 from accounts.models import SignInName, User, new_nonce
 from mumaris.keys import current_code_key_id, mac
 from mumaris.mail.queue import queue_mail
 from profiles.models import Claim, Member
 
 State = Claim.State
+EVENTS = {State.TIED: "claim.tied", State.REFUSED: "claim.refused", State.STOPPED: "claim.objected"}
 
 
 class ClaimFailed(Exception):
@@ -41,6 +43,8 @@ def claim_member(*, user: User, membership_number: str, identity_number: str, bi
     limits.count(limits.CLAIMS, user.pk)
     member = Member.objects.select_related("user").filter(membership_number=membership_number).first()
     if member is None or not _fits(member, identity_number, birth_date) or not _is_claimable(member, user):
+        # The same for every reason, in words and in work.
+        record_event("claim.failed", user=user, refused=True)
         raise ClaimFailed
     try:
         with transaction.atomic():
@@ -51,6 +55,7 @@ def claim_member(*, user: User, membership_number: str, identity_number: str, bi
                 key_id=current_code_key_id(),
                 due_at=timezone.now() + settings.CLAIM_WAIT,
             )
+            record_event("claim.made", user=user)
             queue_mail("claim_received", user.email, claim=claim.pk)
             if member.registry_email:
                 # Whoever reads it has chosen no language yet: not the claimant's.
@@ -104,7 +109,7 @@ def find_claim_of_token(token: str) -> Claim | None:
 def stop_claim(*, claim: Claim) -> None:
     """End a claim because the registry address objects. Raises ClaimDecided."""
     with transaction.atomic():
-        _decide(_lock(claim), State.STOPPED, "claim_stopped")
+        _decide(_lock(claim), State.STOPPED, "claim_stopped", by_link=True)
 
 
 # --- The end of a claim -------------------------------------------------------------------------
@@ -160,9 +165,12 @@ def _refuse_own(claim: Claim, reviewer: User) -> None:
         raise OwnClaim
 
 
-def _decide(claim: Claim, state: str, mail: str, *, by: User | None = None, reason: str = "") -> None:
+def _decide(
+    claim: Claim, state: str, mail: str, *, by: User | None = None, reason: str = "", by_link: bool = False
+) -> None:
     claim.state, claim.decided_at, claim.decided_by, claim.reason = state, timezone.now(), by, reason
     claim.save(update_fields=["state", "decided_at", "decided_by", "reason"])
+    record_event(EVENTS[state], user=claim.user, actor=by, by_link=by_link)
     queue_mail(mail, claim.user.email, claim=claim.pk)
 
 

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.events import record_event
 from accounts.models import NAME_LENGTH, EmailChange, SignInName, User
 from mumaris.mail.queue import queue_mail
 from profiles.import_rows import KEPT_AS, Row
@@ -159,6 +160,7 @@ def give_accounts(rows: list[Row], outcome: Outcome, now: datetime) -> dict[str,
     insert_rows(SignInName, ("value", "user_id"), list(accounts.items()))
     outcome.accounts += len(accounts)
     for user, email in User.objects.filter(pk__in=tied).values_list("pk", "email"):
+        record_event("claim.tied", user=User(pk=user))
         queue_mail("file_linked", email, user=user)
     return accounts
 

@@ -16,6 +16,7 @@ from typing import BinaryIO, TextIO
 from django.db import IntegrityError, connection, reset_queries
 from django.utils.translation import gettext as _
 
+from accounts.events import record_event
 from mumaris import text
 from profiles.identity import clean_identity_number, clean_membership_number
 from profiles.import_files import Line, RefusedImport, read_lines
@@ -73,13 +74,18 @@ def import_lines(
     overwrite: bool = False,
     report_to: TextIO | None = None,
     tell: Callable[[int, int], None] = say_nothing,
+    by: str = "",
 ) -> Report:
     """Import rows that ``read`` yields from their start each time. ``tell(done, total)`` hears of progress.
 
-    ``report_to`` gets every row that is new, changed, kept or refused, as CSV. Raises RefusedImport.
+    ``report_to`` gets every row that is new, changed, kept or refused, as CSV. ``by`` names who runs a command.
+    Raises RefusedImport.
     """
     known_terms.cache_clear()
     with one_at_a_time():
+        if not dry_run:
+            # At its start too: an import that is killed has written the batches before.
+            record_event("registry.import_begun", subject=by)
         repeated = find_repeated(read())
         report, book = Report(), ReportBook(report_to)
         seen: set[str] = set()
@@ -91,7 +97,14 @@ def import_lines(
             # With DEBUG=1 Django would keep every statement.
             reset_queries()
             tell(report.rows, repeated.rows)
+        if not dry_run:
+            record_event("registry.imported", subject=by, fields=describe_report(report))
     return report
+
+
+def describe_report(report: Report) -> list[str]:
+    names = ("rows", "created", "changed", "unchanged", "accounts", "kept", "refused")
+    return [f"{name}: {getattr(report, name)}" for name in names]
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from profiles.refusals import (
     StateChanged,
     WrongMembershipNumber,
 )
+from profiles.request_events import record_step
 
 State, Step = UpdateRequest.State, RequestStep.Kind
 
@@ -130,13 +131,13 @@ def _record_submission(request: UpdateRequest, member: Member, fields: list[str]
     request.save()
 
 
-def withdraw_update_request(*, request: UpdateRequest) -> UpdateRequest:
-    """Take a request back before it is decided on. Raises StateChanged."""
+def withdraw_update_request(*, request: UpdateRequest, is_told: bool = True) -> UpdateRequest:
+    """Take a request back before it is decided on; no mail when its account is being erased. Raises StateChanged."""
     with transaction.atomic():
         request = lock_request(request)
         if not request.is_open:
             raise StateChanged
-        step = None if request.state == State.DRAFT else Step.WITHDRAWN
+        step = None if request.state == State.DRAFT or not is_told else Step.WITHDRAWN
         _close(request, State.WITHDRAWN, step, by=request.requested_by)
     return request
 
@@ -308,5 +309,6 @@ def _add_step(
     request: UpdateRequest, kind: str, *, by: User | None = None, note: str = "", remarks: dict[str, str] | None = None
 ) -> None:
     step = request.steps.create(kind=kind, by=by, note=note, remarks=remarks or {})
+    record_step(request, kind, by=by)
     recipient = User.objects.values_list("email", flat=True).get(pk=request.requested_by_id)
     queue_mail(f"update_{kind}", recipient, request=request.pk, step=step.pk)

@@ -61,7 +61,10 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        return f"postgresql://postgres@{HOST}:{self.port}/postgres"
+        return self.url_as("postgres")
+
+    def url_as(self, role: str) -> str:
+        return f"postgresql://{role}@{HOST}:{self.port}/postgres"
 
     def start(self) -> "Postgres":
         options = {"listen_addresses": HOST, "port": self.port, "unix_socket_directories": "", "max_connections": 200}

@@ -22,6 +22,8 @@ import urllib.request
 from pathlib import Path
 from typing import Self
 
+import psycopg2
+
 from tests.servers import ROOT, find_free_port, make_keys, start_postgres, start_smtp_sink, start_valkey
 
 # What the shell may hold of a developer's own settings; no other name of the environment is kept from the processes.
@@ -30,6 +32,9 @@ SETTINGS = {
     "DATA_KEY_FALLBACKS", "DJANGO_SETTINGS_MODULE", "MEMBERSHIP_NUMBER_PATTERN", "RECAPTCHA_PRIVATE_KEY",
     "RECAPTCHA_PUBLIC_KEY", "RETURNED_CLOSE_DAYS", "SECRET_KEY_FALLBACKS", "STATEMENT_TIMEOUT_MS", "VISUAL_CODE",
 }  # fmt: skip
+
+# The roles of PostgreSQL that the processes have.
+APP, KEEPER = "mumaris_app", "mumaris_keeper"
 
 
 class Stack:
@@ -70,11 +75,13 @@ class Stack:
         self.env = self._make_env()
         self.env_file = self._write_env()
         self.manage("migrate", "--noinput", "--verbosity", "0")
+        self._make_roles()
         self.manage("compile_catalogues", "--verbosity", "0")
         self._collect_static()
         self.start_process("web")
         self.start_process("worker")
         self.start_process("sweeper")
+        self.start_process("beat")
         self._wait_until_healthy()
 
     def _make_folder(self, prefix: str) -> Path:
@@ -100,6 +107,13 @@ class Stack:
             **self.settings,
         }
 
+    def _make_roles(self):
+        """The site may add to the history and no more; commands run as the owner of the tables."""
+        with contextlib.closing(psycopg2.connect(self.postgres.url)) as owner, owner, owner.cursor() as cursor:
+            for role in (APP, KEEPER):
+                cursor.execute(f"CREATE ROLE {role} LOGIN")
+        self.manage("grant_roles", "--app", APP, "--keeper", KEEPER)
+
     def _collect_static(self):
         """Compressing takes seconds: inside a test run the files are there already (tests/servers.py)."""
         ready = Path(os.environ.get("VAR_DIR", "")) / "static"
@@ -123,10 +137,17 @@ class Stack:
             "worker": [python, "-m", "celery", "-A", "mumaris", "worker", "--pool", "threads", "--concurrency", "4",
                        "--loglevel", "INFO"],
             "sweeper": [python, "manage.py", "deliver_mail"],
+            "beat": [python, "-m", "celery", "-A", "mumaris", "beat", "--schedule", str(self.folder / "beat"),
+                     "--pidfile", "", "--loglevel", "INFO"],
         }  # fmt: skip
 
     def _full_env(self) -> dict[str, str]:
         return {name: value for name, value in os.environ.items() if name not in SETTINGS} | self.env
+
+    def _process_env(self, name: str) -> dict[str, str]:
+        """A process signs in to PostgreSQL as the site; the worker carries out what the keeper does, too."""
+        env = self._full_env() | {"DATABASE_URL": self.postgres.url_as(APP)}
+        return env | ({"DATABASE_URL_KEEPER": self.postgres.url_as(KEEPER)} if name == "worker" else {})
 
     def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
         """Run a management command with the stack's settings."""
@@ -143,7 +164,7 @@ class Stack:
         with (self.logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
                 self.commands[name],
-                cwd=ROOT, env=self._full_env(), stdout=log, stderr=log, start_new_session=True,
+                cwd=ROOT, env=self._process_env(name), stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self.processes[name] = process
         self._closing.callback(stop_group, process)

@@ -42,7 +42,7 @@ OPEN_PAGES = [
 ]  # fmt: skip
 MEMBER_PAGES = [
     "profile", "account_change_password", "account_reauthenticate", "account_email", "account_logout", "claim",
-    "account_sessions",
+    "account_sessions", "account_activity", "account_privacy", "account_own_data",
 ]  # fmt: skip
 # Of somebody whose member file is tied; those of one request after it.
 DATA_PAGES = ["profile", "update_begin", "update_requests"]
@@ -224,7 +224,8 @@ def test_pages_of_the_second_step_say_their_language(client, member, language):
 def test_every_page_of_the_contract_is_covered():
     # A picture, a sound or a file; what only a POST answers.
     pictures = {
-        "account_captcha_picture", "account_captcha_sound", "member_file", "set_language", "account_session_keep",
+        "account_captcha_picture", "account_captcha_sound", "member_file", "set_language", "account_own_data_file",
+        "account_session_keep",
     }  # fmt: skip
     code_pages = {"account_email_verification_sent", "account_email_code"}
     # They lead to other pages, or answer with JSON or a file.

@@ -1,15 +1,23 @@
 """What has served its time goes, and nothing else does."""
 
+import re
 from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 import time_machine
+from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
 from accounts import tasks
 from accounts.models import Challenge, EmailChange, LatePost, PendingRegistration, Session, SpentToken, Throttle
+from mumaris.mail.models import Outbox
+from profiles.models import RecordView
+from profiles.record_views import purge_views
 from tests.journey import PASSWORD, register, sign_in, url
+from tests.registry import make_registry_member
 
 pytestmark = pytest.mark.django_db
 
@@ -34,6 +42,48 @@ def test_purge_takes_only_what_is_over(client, member, monkeypatch):
     assert set(tasks.purge().values()) == {0}
     assert counts() == before
     with time_machine.travel(timezone.now() + timedelta(days=11), tick=True):
-        assert list(tasks.purge().values()) == before
+        assert list(tasks.purge().values()) == [*before, 0], "mails stay longer"
         assert counts() == [0] * len(FINISHED)
         assert set(tasks.purge().values()) == {0}
+
+
+# --- The table in README.md -----------------------------------------------------------------------
+
+README = (Path(settings.BASE_DIR) / "README.md").read_text()
+ROWS = re.findall(r"^\| ([^|]+) \| ([^|]+) \| `([a-z.]+\.tasks\.[a-z_]+)`: ([a-z ]+) \|$", README, re.MULTILINE)
+# What tasks count besides, and what takes nothing away.
+NO_PURGE = {"claims tied", "requests reminded"}
+
+
+def run_task(name: str) -> dict[str, int]:
+    module, _dot, function = name.rpartition(".")
+    return getattr(import_module(module), function)()
+
+
+def test_every_row_of_the_table_has_its_purge_and_every_purge_its_row():
+    scheduled = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+    named = {(task, purge) for _what, _long, task, purge in ROWS}
+    assert len(named) == len(ROWS) >= 12
+    assert {task for task, _purge in named} <= scheduled
+    done = {(task, purge) for task in {task for task, _purge in named} for purge in run_task(task)}
+    assert named == {(task, purge) for task, purge in done if purge not in NO_PURGE}
+
+
+def test_mails_go_after_half_a_year_and_waiting_ones_stay(member):
+    now = timezone.now()
+    for state, age in (("sent", 181), ("sent", 179), ("waiting", 400)):
+        Outbox.objects.create(
+            kind="welcome", lane=3, recipient="a@example.com", language="ar", state=state,
+            created_at=now - timedelta(days=age),
+        )  # fmt: skip
+    assert tasks.purge()["mails"] == 1
+    assert set(Outbox.objects.values_list("state", flat=True)) == {"sent", "waiting"}
+
+
+def test_views_of_records_go_after_two_years(member, reviewer):
+    file = make_registry_member(member)
+    for age in (731, 729):
+        view = RecordView.objects.create(member=file, viewed_by=reviewer, what="member")
+        RecordView.objects.filter(pk=view.pk).update(viewed_at=timezone.now() - timedelta(days=age))
+    assert (purge_views(), purge_views()) == (1, 0)
+    assert RecordView.objects.get() == view

@@ -46,6 +46,10 @@ PAGES = {
     "account_change_password": "accounts/password/change/",
     "account_reauthenticate": "accounts/reauthenticate/",
     "account_email": "accounts/email/",
+    "account_activity": "accounts/activity/",
+    "account_privacy": "accounts/privacy/",
+    "account_own_data": "accounts/privacy/data/",
+    "account_own_data_file": "accounts/privacy/data.json",
     "account_email_code": "accounts/email/code/",
     "account_email_undo": "accounts/email/undo/1-abc/",
     "account_sessions": "accounts/sessions/",
@@ -90,6 +94,7 @@ WITHOUT_PREFIX = {
 PUBLIC = set(PAGES) - {
     "profile", "account_change_password", "account_reauthenticate", "account_email", "account_email_code",
     "account_sessions", "account_session_keep",
+    "account_activity", "account_privacy", "account_own_data", "account_own_data_file",
     "claim", "update_begin", "update_edit", "update_check", "update_requests", "update_request", "member_file",
     "mfa_index", "mfa_reauthenticate", "mfa_activate_totp", "mfa_deactivate_totp", "mfa_view_recovery_codes",
     "mfa_generate_recovery_codes", "mfa_download_recovery_codes", "mfa_list_webauthn", "mfa_add_webauthn",

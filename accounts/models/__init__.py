@@ -1,12 +1,14 @@
 """Who a person is and what proves it. Shape and truth only: nothing here sends or sees a request."""
 
 from accounts.models.challenges import Challenge, ChallengeTries, EmailChange, PendingRegistration, new_nonce
-from accounts.models.events import AccountEvent
+from accounts.models.events import AccountEvent, EventSeal
 from accounts.models.limits import SpentToken, Throttle
+from accounts.models.privacy import ErasureRequest
 from accounts.models.sessions import LatePost, Session
 from accounts.models.users import ADDRESS_LENGTH, NAME_LENGTH, Consent, SignInName, User
 
 __all__ = [
     "ADDRESS_LENGTH", "NAME_LENGTH", "AccountEvent", "Challenge", "ChallengeTries", "Consent", "EmailChange",
-    "LatePost", "PendingRegistration", "Session", "SignInName", "SpentToken", "Throttle", "User", "new_nonce",
+    "ErasureRequest", "EventSeal", "LatePost", "PendingRegistration", "Session", "SignInName", "SpentToken",
+    "Throttle", "User", "new_nonce",
 ]  # fmt: skip

@@ -44,7 +44,41 @@ class AccountEvent(models.Model):
         indexes = [
             models.Index(fields=["user", "-id"], name="event_of_user"),
             models.Index(fields=["at"], name="event_at"),
+            models.Index(fields=["kind", "-id"], name="event_of_kind"),
+            # What the keeper has still to shorten.
+            models.Index(fields=["at"], condition=models.Q(network__isnull=False), name="event_with_network"),
         ]
 
     def __str__(self):
         return self.kind
+
+
+class EventSeal(models.Model):
+    """A digest over the events from ``first_id`` to ``last_id``, chained with the seal before it.
+
+    ``accounts/seals.py`` makes it. ``rows_digest`` stands apart, so that the chain can still be checked when the
+    rows have been dropped.
+    """
+
+    first_id = models.BigIntegerField(_("first event"))
+    last_id = models.BigIntegerField(_("last event"), unique=True)
+    count = models.PositiveIntegerField(_("number of events"))
+    # The time of the newest row: a seal is dropped whole, when all its rows are old enough.
+    newest_at = models.DateTimeField(_("newest event"))
+    rows_digest = models.CharField(max_length=64)
+    digest = models.CharField(_("digest (SHA-256)"), max_length=64)
+    sealed_at = models.DateTimeField(_("sealed at"), db_default=Now())
+    dropped_at = models.DateTimeField(_("dropped at"), null=True)
+
+    class Meta:
+        verbose_name = _("seal of events")
+        verbose_name_plural = _("seals of events")
+        indexes = [
+            models.Index(fields=["newest_at"], condition=models.Q(dropped_at=None), name="seal_to_drop"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(first_id__lte=models.F("last_id")), name="seal_in_order"),
+        ]
+
+    def __str__(self):
+        return f"{self.first_id}–{self.last_id}"

@@ -37,6 +37,7 @@ WORDS = {
         "sign in": "تسجيل الدخول", "sign out": "تسجيل الخروج", "unreadable": "تتعذّر عليك قراءة الرمز؟",
         "without typing": "تحقق دون كتابة", "welcome": "مرحبًا",
         "send code": "إرسال رمز التحقق", "stop change": "إيقاف التغيير", "change mail": "طُلب تغيير بريدك",
+        "show data": "عرض بياناتي", "erase": "طلب محو حسابي", "cancel request": "إلغاء الطلب",
         "update data": "تحديث البيانات", "finish": "إنهاء التحديث", "later": "حفظ وإكمال لاحقًا",
         "update": "تحديث بيانات الأعضاء", "withdraw": "سحب الطلب", "claim": "ربط ملف العضوية",
         "stop claim": "لست أنا، أوقف الطلب", "claim mail": "طلب شخص ربط ملف عضويتك", "tied mail": "تم ربط ملف العضوية",
@@ -51,6 +52,8 @@ WORDS = {
         "save": "Save", "show": "Show", "sign in": "Sign in", "sign out": "Sign out",
         "unreadable": "Cannot read the code?", "without typing": "Verify without typing", "welcome": "Welcome,",
         "send code": "Send the verification code", "stop change": "Stop the change", "change mail": "A change of your",
+        "show data": "Show my data", "erase": "Ask for the erasure of my account",
+        "cancel request": "Cancel the request",
         "update data": "Update data", "finish": "Finish the update", "later": "Save and finish later",
         "update": "Update member data", "withdraw": "Withdraw the request", "claim": "Link my member file",
         "stop claim": "It was not me: stop it", "claim mail": "Someone asked to link", "tied mail": "is linked",
@@ -334,10 +337,29 @@ def walk_account(person: Person):
     person.press("save")
     person.see_errors("oldpassword", "password1", "password2")
     yield "change-errors"
+    yield from walk_own_data(person)
     person.open("accounts/logout/")
     yield "logout"
     person.press("sign out")
     person.arrive("")
+
+
+def walk_own_data(person: Person):
+    """What somebody who is signed in reads of themselves, up to the erasure of the account, which is cancelled."""
+    person.open("accounts/activity/")
+    yield "activity"
+    person.open("accounts/privacy/")
+    yield "privacy-own"
+    person.press("show data")
+    person.arrive("accounts/privacy/data/")
+    yield "own-data"
+    person.open("accounts/privacy/")
+    person.press("erase")
+    person.arrive("accounts/privacy/")
+    yield "erasure-asked"
+    person.press("cancel request")
+    person.arrive("accounts/privacy/")
+    yield "erasure-cancelled"
 
 
 def walk_change_of_address(person: Person):

@@ -1,3 +1,4 @@
+import getpass
 import resource
 import sys
 import time
@@ -10,6 +11,14 @@ from tqdm import tqdm
 
 from profiles.import_files import RefusedImport
 from profiles.imports import import_file
+
+
+def name_runner() -> str:
+    """Return who runs the command, as the machine knows them."""
+    try:
+        return f"command by {getpass.getuser()}"[:80]
+    except (KeyError, OSError):
+        return "command"
 
 
 class Command(BaseCommand):
@@ -38,7 +47,7 @@ class Command(BaseCommand):
         self.print_report(report, time.perf_counter() - started, dry_run=options["dry_run"])
 
     def run_import(self, file, options):
-        chosen = {"dry_run": options["dry_run"], "overwrite": options["overwrite"]}
+        chosen = {"dry_run": options["dry_run"], "overwrite": options["overwrite"], "by": name_runner()}
         with tqdm(unit=" rows", disable=not sys.stderr.isatty()) as bar:
 
             def tell(done: int, total: int) -> None:
