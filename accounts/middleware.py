@@ -9,6 +9,7 @@ from django.http import HttpResponseRedirect
 from django.urls import reverse
 
 from accounts.freshness import ask_proof
+from accounts.known_devices import give_device_id
 from mumaris.origin import working_for
 
 
@@ -21,6 +22,19 @@ class RequestOrigin:
     def __call__(self, request):
         with working_for(request):
             return self.get_response(request)
+
+
+class DeviceCookie:
+    """Gives a browser the id that an act of this request has made its own."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        if device_id := getattr(request, "device_id", None):
+            give_device_id(response, device_id)
+        return response
 
 
 class SessionActivity:

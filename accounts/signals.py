@@ -5,12 +5,16 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
 
 from accounts.events import record_event
+from accounts.known_devices import remember_device
+from mumaris.origin import current_origin
 
 
 @receiver(user_logged_in)
 def start_session_clocks(sender, request, user, **kwargs):
     request.session.mark_signed_in("staff" if user.is_staff else "normal")
     record_event("sign_in.done", user=user, actor=user)
+    if current_origin().request is not None:
+        remember_device(request, user)
 
 
 @receiver(user_logged_out)

@@ -2,12 +2,13 @@ from datetime import timedelta
 
 from celery import shared_task
 from django.contrib.sessions.models import Session
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts import limits
-from accounts.models import Challenge, EmailChange, PendingRegistration, SpentToken, Throttle
+from accounts.models import Challenge, EmailChange, KnownDevice, PendingRegistration, SpentToken, Throttle
 
-# The longest that any limit remembers a count.
+# The longest that any limit remembers a count, but for the streaks of wrong passwords.
 THROTTLE_MEMORY = limits.DAY
 CHALLENGE_MEMORY = timedelta(hours=72)
 
@@ -25,11 +26,19 @@ def purge() -> dict[str, int]:
         "pending registrations": PendingRegistration.objects.expired(now),
         "challenges": Challenge.objects.filter(started_at__lt=now - CHALLENGE_MEMORY),
         "changes of addresses": EmailChange.objects.over(now),
-        "counters": Throttle.objects.filter(first_at__lt=now - THROTTLE_MEMORY, next_at__lt=now),
+        "counters": counters_of(now),
+        "known devices": KnownDevice.objects.unused(now),
         "spent tokens": SpentToken.objects.filter(expires_at__lt=now),
         "sessions": Session.objects.filter(expire_date__lt=now),
     }
     return {name: delete_in_batches(rows) for name, rows in finished.items()}
+
+
+def counters_of(now):
+    """Return the counters that nothing asks for any more."""
+    streak = limits.SIGN_IN_STREAK
+    short = Q(first_at__lt=now - THROTTLE_MEMORY) & ~Q(kind=streak.kind)
+    return Throttle.objects.filter(short | Q(first_at__lt=now - streak.memory), next_at__lt=now)
 
 
 def delete_in_batches(rows) -> int:

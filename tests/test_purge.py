@@ -9,13 +9,13 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import tasks
-from accounts.models import Challenge, EmailChange, PendingRegistration, SpentToken, Throttle
+from accounts.models import Challenge, EmailChange, KnownDevice, PendingRegistration, SpentToken, Throttle
 from tests.journey import PASSWORD, register, sign_in, url
 
 pytestmark = pytest.mark.django_db
 
 
-FINISHED = (PendingRegistration, Challenge, EmailChange, Throttle, SpentToken, Session)
+FINISHED = (PendingRegistration, Challenge, EmailChange, Throttle, KnownDevice, SpentToken, Session)
 
 
 def counts() -> list[int]:
@@ -33,7 +33,7 @@ def test_purge_takes_only_what_is_over(client, member, monkeypatch):
     assert all(before)
     assert set(tasks.purge().values()) == {0}
     assert counts() == before
-    with time_machine.travel(timezone.now() + timedelta(days=11), tick=True):
+    with time_machine.travel(timezone.now() + timedelta(days=401), tick=True):
         assert list(tasks.purge().values()) == before
         assert counts() == [0] * len(FINISHED)
         assert set(tasks.purge().values()) == {0}

@@ -48,12 +48,15 @@ PAGES = {
     "account_email": "accounts/email/",
     "account_email_code": "accounts/email/code/",
     "account_email_undo": "accounts/email/undo/1-abc/",
+    "account_devices": "accounts/devices/",
+    "account_not_me": "accounts/sessions/not-me/1-abc/",
 }
 ARGUMENTS = {
     "account_captcha_picture": [TOKEN],
     "account_captcha_sound": [TOKEN],
     "account_reset_password_from_key": ["1", "abc"],
     "account_email_undo": ["1-abc"],
+    "account_not_me": ["1-abc"],
     "claim_objection": [TOKEN],
     "update_edit": [REFERENCE],
     "update_check": [REFERENCE],
@@ -71,7 +74,7 @@ WITHOUT_PREFIX = {
 # Everything else asks for a sign-in.
 PUBLIC = set(PAGES) - {
     "profile", "account_change_password", "account_reauthenticate", "account_email", "account_email_code",
-    "claim", "update_begin", "update_edit", "update_check", "update_requests", "update_request", "member_file",
+    "account_devices", "claim", "update_begin", "update_edit", "update_check", "update_requests", "update_request", "member_file",
 }  # fmt: skip
 LANGUAGES = ("ar", "en")
 
@@ -196,7 +199,15 @@ def test_language_switch_does_nothing_on_get(client, member):
 
 
 @pytest.mark.parametrize(
-    "name", ["account_change_password", "account_reauthenticate", "account_email", "account_email_code", "profile"]
+    "name",
+    [
+        "account_change_password",
+        "account_reauthenticate",
+        "account_email",
+        "account_email_code",
+        "account_devices",
+        "profile",
+    ],
 )
 def test_closed_page_takes_no_post_of_a_visitor(client, name):
     answer = client.post(url(name), {"password": "x", "oldpassword": "x"})
