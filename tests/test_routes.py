@@ -74,7 +74,8 @@ WITHOUT_PREFIX = {
 # Everything else asks for a sign-in.
 PUBLIC = set(PAGES) - {
     "profile", "account_change_password", "account_reauthenticate", "account_email", "account_email_code",
-    "account_devices", "claim", "update_begin", "update_edit", "update_check", "update_requests", "update_request", "member_file",
+    "account_devices", "claim", "update_begin", "update_edit", "update_check", "update_requests", "update_request",
+    "member_file",
 }  # fmt: skip
 LANGUAGES = ("ar", "en")
 
