@@ -14,6 +14,7 @@ from accounts import limits
 from accounts.events import record_event
 from accounts.freshness import is_fresh
 from accounts.hashing_gate import refuse_when_full
+from accounts.known_devices import Named, device_key, named_in
 from accounts.password_reset import find_user, record_new_password
 from mumaris import text
 from mumaris.mail.queue import queue_mail
@@ -43,14 +44,14 @@ class AccountAdapter(DefaultAccountAdapter):
         """Count the try, then check one password. A success gives its tries back. Raises ValidationError, TooBusy."""
         refuse_when_full()
         name = text.sign_in_name(credentials.get("email", ""))
-        count_sign_in_try(request, name)
+        counted = count_sign_in_try(request, name)
         user = super().authenticate(request, **credentials)
         if user:
-            limits.forget((limits.SIGN_IN_HERE, name, limits.client_network(request)), (limits.SIGN_IN_ANYWHERE, name))
+            limits.forget(*counted)
             limits.give_back_ip("sign-in", request)
             return user
         # For a name without an account too, so that time tells nothing.
-        record_event("sign_in.failed", user=request.named_owner, refused=True)
+        record_event("sign_in.failed", user=request.named.owner, refused=True)
         if settings.VISUAL_CODE == "after_failures":
             limits.count_ip("failed", request)
         return None
@@ -85,30 +86,51 @@ class AccountAdapter(DefaultAccountAdapter):
         queue_mail(template_prefix.rpartition("/")[2], email, user=user and user.pk)
 
 
-def count_sign_in_try(request, name: str) -> None:
-    """Count a try against account and network, before any hash. Raises ValidationError that names the end."""
-    if not limits.count_ip("sign-in", request):
+def count_sign_in_try(request, name: str) -> list[tuple]:
+    """Count a try before any hash; return what a success forgets. Raises ValidationError that names the end."""
+    named = named_in(request, name)
+    if not limits.count_ip("sign-in", request) and not named.is_known:
         request.retry_after = limits.ip_window_end("sign-in")
         raise ValidationError(_("Too many tries from this network. Try again in a minute."), code="ip_limit")
-    try:
-        # Each commits alone, before any hash.
-        limits.count(limits.SIGN_IN_HERE, name, limits.client_network(request))
-        limits.count(limits.SIGN_IN_ANYWHERE, name)
-    except limits.LimitReached as reached:
-        request.retry_after = reached.until
-        raise ValidationError(
-            _("Too many tries. You can try again at %(time)s, or reset your password now."),
-            code="locked",
-            params={"time": format_time(reached.until)},
-        ) from None
+    counted = sign_in_counters(request, named)
+    for counter in counted:
+        try:
+            # Each commits alone, before any hash.
+            limits.count(*counter)
+        except limits.LimitReached as reached:
+            raise refuse_locked(request, counter[0], reached.until) from None
+    return counted
+
+
+def sign_in_counters(request, named: Named) -> list[tuple]:
+    """Return what a try counts against, as (limit, *key): a known device answers for nobody but itself.
+
+    By the name that was typed, whether it has an account or not: two names of one account count apart,
+    or their counters would tell that they belong together.
+    """
+    if named.is_known:
+        return [(limits.SIGN_IN_HERE, named.name, device_key(request))]
+    here = (limits.SIGN_IN_HERE, named.name, limits.client_network(request))
+    # The streak comes last: only tries that reach a hash count to it.
+    return [here, (limits.SIGN_IN_ANYWHERE, named.name), (limits.SIGN_IN_STREAK, named.name)]
+
+
+def refuse_locked(request, limit: limits.Limit, until) -> ValidationError:
+    """Return the refusal of a try, and leave with the request what its answer says besides."""
+    if limit is limits.SIGN_IN_STREAK:
+        request.opens_by_reset = True
+        text = _("Too many tries. Sign in from a device that you have used before, or reset your password now.")
+        return ValidationError(text, code="locked")
+    request.retry_after = until
+    text = _("Too many tries. You can try again at %(time)s, or reset your password now.")
+    return ValidationError(text, code="locked", params={"time": format_time(until)})
 
 
 def count_second_step_try(request, user) -> None:
     """Count a code or passkey with the failed sign-ins of its account, before it is checked. Raises ValidationError."""
     try:
-        limits.count(limits.SECOND_STEP, user.pk)
-        limits.count(limits.SIGN_IN_HERE, user.email, limits.client_network(request))
-        limits.count(limits.SIGN_IN_ANYWHERE, user.email)
+        for counter in second_step_counters(request, user):
+            limits.count(*counter)
     except limits.LimitReached as reached:
         request.retry_after = reached.until
         raise ValidationError(
@@ -120,6 +142,9 @@ def count_second_step_try(request, user) -> None:
 
 def forget_second_step_tries(request, user) -> None:
     """A right code or passkey has answered the doubt."""
-    here = (limits.SIGN_IN_HERE, user.email, limits.client_network(request))
-    limits.forget((limits.SECOND_STEP, user.pk), here, (limits.SIGN_IN_ANYWHERE, user.email))
+    limits.forget(*second_step_counters(request, user))
     limits.give_back_ip("sign-in", request)
+
+
+def second_step_counters(request, user) -> list[tuple]:
+    return [(limits.SECOND_STEP, user.pk), *sign_in_counters(request, named_in(request, user.email))]

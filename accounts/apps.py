@@ -9,6 +9,7 @@ class AccountsConfig(AppConfig):
     def ready(self):
         # They register the kinds of mail and of events, the sections of one's own data, and the receivers.
         from accounts import (  # noqa: F401
+            device_mails,
             email_change_mails,
             event_kinds,
             mails,
@@ -16,4 +17,4 @@ class AccountsConfig(AppConfig):
             own_sections,
             privacy_mails,
             signals,
-        )  # fmt: skip
+        )

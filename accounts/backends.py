@@ -3,7 +3,8 @@
 from allauth.account.auth_backends import AuthenticationBackend
 from django.contrib.auth.hashers import check_password
 
-from accounts.models import PendingRegistration, SignInName
+from accounts.known_devices import named_in
+from accounts.models import PendingRegistration
 from accounts.registration import hint_password
 from mumaris import text
 
@@ -20,10 +21,7 @@ class SignInNameBackend(AuthenticationBackend):
         password = credentials["password"]
         if request is not None:
             request.pending_registration = find_pending(name, password)
-        known = SignInName.objects.select_related("user").filter(value=name)[:1]
-        owner = next((row.user for row in known), None)
-        if request is not None:
-            request.named_owner = owner
+        owner = named_in(request, name).owner
         # Without a user allauth spends the same hash on nothing.
         return self._check_password(owner, password)
 

@@ -24,6 +24,7 @@ from mumaris.keys import digest
 # No wait at all: far in the past, because the clocks of two processes differ by more than nothing.
 FREE = datetime(2000, 1, 1, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=24)
+MONTH = 30 * DAY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,10 @@ SIGN_IN_HERE = Limit(
 SIGN_IN_ANYWHERE = Limit(kind="sign-in-all", waits=((50, HOUR),), quiet_below=50, window=DAY)
 # Codes and passkeys of one user in all networks: a right password does not set it back, as it does the two above.
 SECOND_STEP = Limit(kind="second-step", waits=SIGN_IN_HERE.waits, quiet_below=5, window=15 * MINUTE)
+# After a hundred in a row only known devices are tried, until a reset: the wait has no end that anybody waits for.
+SIGN_IN_STREAK = Limit(
+    kind="sign-in-streak", waits=((100, timedelta(days=3650)),), quiet_below=100, window=MONTH, memory=MONTH
+)
 # One mail a minute, five an hour, then one an hour without end: no stranger can starve the owner.
 MAILBOX = Limit(kind="mailbox", waits=((1, MINUTE), (5, HOUR)), quiet_below=5, window=HOUR)
 VISITOR_SENDS = Limit(kind="visitor-sends", waits=((1, MINUTE), (5, HOUR)), quiet_below=5, window=HOUR)
@@ -63,6 +68,8 @@ CODE_TRIES_OF_MAILBOX = Limit(kind="code-tries", waits=((50, DAY),), quiet_below
 CLAIMS = Limit(kind="claims", waits=((5, HOUR),), quiet_below=5, window=HOUR)
 UPLOADS = Limit(kind="uploads", waits=((20, DAY),), quiet_below=20, window=DAY)
 UPDATE_REQUESTS = Limit(kind="update-requests", waits=((5, DAY),), quiet_below=5, window=DAY)
+# Of one member of the staff, who has given the password again.
+EXPORTS = Limit(kind="exports", waits=((10, HOUR),), quiet_below=10, window=HOUR)
 
 # Network addresses: (how often, in how many seconds).
 IP_LIMITS = {

@@ -13,6 +13,8 @@ from mumaris.text import sign_in_name
 EMAIL_CHANGE_LIFETIME = timedelta(hours=24)
 # How long the former address can undo a change, and is kept for its account.
 UNDO_LIFETIME = timedelta(days=10)
+# How long an account knows a device that is not used.
+DEVICE_MEMORY = timedelta(days=400)
 
 
 class UserManager(BaseUserManager):
@@ -62,3 +64,11 @@ class EmailChangeQuerySet(models.QuerySet):
         """Completed changes that keep their former address until nobody can bring it back any more."""
         kept = self.filter(old_address=address, completed_at__isnull=False, undone_at=None)
         return kept.filter(undo_until__gt=timezone.now())
+
+
+class KnownDeviceQuerySet(models.QuerySet):
+    def known(self):
+        return self.filter(revoked_at=None)
+
+    def unused(self, now):
+        return self.filter(last_seen_at__lt=now - DEVICE_MEMORY)

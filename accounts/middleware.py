@@ -12,6 +12,7 @@ from django.urls import reverse
 from accounts.events import record_event
 from accounts.freshness import ask_proof
 from accounts.hashing_gate import RETRY_AFTER, TooBusy
+from accounts.known_devices import give_device_id
 from accounts.late_posts import keep_late_post
 from mumaris.origin import working_for
 from mumaris.views import service_away
@@ -36,6 +37,19 @@ def record_refusal(request) -> None:
     match = request.resolver_match
     if match is not None and "admin" in match.app_names and request.user.is_authenticated and request.user.is_staff:
         record_event("access.refused", user=request.user, refused=True, subject=match.view_name[:80])
+
+
+class DeviceCookie:
+    """Gives a browser the id that an act of this request has made its own."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        if device_id := getattr(request, "device_id", None):
+            give_device_id(response, device_id)
+        return response
 
 
 class SessionActivity:

@@ -12,6 +12,7 @@ from accounts import challenges, limits
 from accounts.challenges import Purpose
 from accounts.devices import read_source
 from accounts.events import record_event
+from accounts.known_devices import name_asker
 from accounts.models import Challenge, EmailChange, SignInName, User
 from mumaris.mail.models import Outbox
 from mumaris.mail.queue import queue_mail
@@ -28,12 +29,13 @@ def request_reset(address: str, *, asked_by: str = "visitor") -> bool:
     """Mail a link to the account of this address; an address without one gets a mail that says so.
 
     Return whether a mail was queued. ``asked_by`` names whose allowance counts: what staff ask for
-    a stranger cannot have used up.
+    a stranger cannot have used up, nor what is asked on a device that the account knows.
     """
+    allowance = name_asker(address) if asked_by == "visitor" else asked_by
     with transaction.atomic():
         challenge = challenges.lock_challenge(Purpose.RESET, address)
         on_its_way = Outbox.objects.waiting().filter(recipient=address, kind=RESET_MAIL)
-        if on_its_way.exists() or not limits.allows(limits.MAILBOX, "reset", asked_by, mailbox_of(address)):
+        if on_its_way.exists() or not limits.allows(limits.MAILBOX, "reset", allowance, mailbox_of(address)):
             return False
         mail_link(challenge, asked_by=asked_by)
         if asked_by == "staff":
@@ -104,10 +106,10 @@ def live_reset(opened: dict | None, uid: str) -> tuple[User, Challenge]:
     return user, challenge
 
 
-def complete_reset(opened: dict, password: str, *, network: str) -> User:
+def complete_reset(opened: dict, password: str, *, network: str, device: str = "") -> User:
     """Set the new password: exactly one of any number of parallel callers does. Raises LinkSpent.
 
-    The lock that this network has met at signing in ends: it pointed here.
+    The locks that this network and device have met at signing in end: they pointed here.
     """
     # Hashed before the transaction: no lock is held over it.
     hashed = make_password(password)
@@ -123,8 +125,15 @@ def complete_reset(opened: dict, password: str, *, network: str) -> User:
         # The link was read in this mailbox: the address is proved, for accounts made by the registry too.
         user.emailaddress_set.update_or_create(email=user.email, defaults={"verified": True, "primary": True})
         record_event("reset.done", user=user, by_link=True)
-        limits.forget((limits.SIGN_IN_HERE, user.email, network), (limits.SIGN_IN_ANYWHERE, user.email))
+        limits.forget(*_locks_of(user, network, device))
     return user
+
+
+def _locks_of(user: User, *sources: str) -> list[tuple]:
+    """Return what closes the sign-in page to this user here, whichever of the names is typed."""
+    names = list(user.sign_in_names.values_list("value", flat=True))
+    here = [(limits.SIGN_IN_HERE, name, source) for name in names for source in sources]
+    return here + [(limit, name) for name in names for limit in (limits.SIGN_IN_ANYWHERE, limits.SIGN_IN_STREAK)]
 
 
 def record_new_password(user: User, hashed: str, *, instead_of: str | None = None) -> bool:

@@ -15,6 +15,7 @@ from django.utils.crypto import get_random_string
 from accounts import challenges, limits
 from accounts.challenges import NoLiveCode, Purpose, WrongCode
 from accounts.events import record_event
+from accounts.known_devices import name_asker
 from accounts.models import Challenge, Consent, EmailChange, PendingRegistration, SignInName, User
 from accounts.passwords import normalise
 from mumaris.keys import digest
@@ -75,7 +76,7 @@ def mail_code(challenge: Challenge, pending: PendingRegistration, *, renew: bool
     Nobody is told which: the code already sent stays good.
     """
     on_its_way = Outbox.objects.waiting().filter(recipient=pending.address, kind=CODE_MAIL)
-    if on_its_way.exists() or not limits.allows(limits.MAILBOX, "code", mailbox_of(pending.address)):
+    if on_its_way.exists() or not _may_mail(pending.address):
         return
     challenges.freshen(challenge, renew=renew)
     queue_mail(
@@ -85,6 +86,10 @@ def mail_code(challenge: Challenge, pending: PendingRegistration, *, renew: bool
         challenge=challenge.pk,
         generation=challenge.generation,
     )
+
+
+def _may_mail(address: str) -> bool:
+    return limits.allows(limits.MAILBOX, "code", name_asker(address), mailbox_of(address))
 
 
 def resend_code(pending: PendingRegistration) -> None:

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import limits, password_reset
 from accounts.forms import ForgotForm, NewPasswordForm
+from accounts.known_devices import device_key
 from accounts.password_reset import LinkSpent
 from accounts.views import refuse_over_limit, visitors_only
 
@@ -58,7 +59,8 @@ def new_password(request, uid: str, key: str):
     try:
         opened = request.session[OPENED_RESET]
         password = form.cleaned_data["password1"]
-        password_reset.complete_reset(opened, password, network=limits.client_network(request))
+        sources = {"network": limits.client_network(request), "device": device_key(request)}
+        password_reset.complete_reset(opened, password, **sources)
     except LinkSpent:
         return show_dead_link(request)
     del request.session[OPENED_RESET]

@@ -6,8 +6,10 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
 
 from accounts.events import record_event
+from accounts.known_devices import remember_device
 from accounts.session_list import end_sessions_beyond_limit
 from accounts.sessions import REMEMBER
+from mumaris.origin import current_origin
 
 # What allauth's record of a proof is called that was given by a code or a passkey.
 SECOND_FACTOR = "mfa"
@@ -21,6 +23,8 @@ def start_session_clocks(sender, request, user, **kwargs):
     request.session.mark_signed_in(kind, second_factor=SECOND_FACTOR in proofs)
     end_sessions_beyond_limit(user, here=request.session.session_key)
     record_event("sign_in.done", user=user, actor=user)
+    if current_origin().request is not None:
+        remember_device(request, user)
 
 
 @receiver(user_logged_out)

@@ -2,6 +2,7 @@ import logging
 from datetime import timedelta
 
 from celery import shared_task
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts import history_keeping, limits, seals
@@ -10,16 +11,17 @@ from accounts.models import (
     Challenge,
     EmailChange,
     EventSeal,
+    KnownDevice,
     LatePost,
     PendingRegistration,
     Session,
     SpentToken,
     Throttle,
-)  # fmt: skip
+)
 from mumaris.mail.models import Outbox
 
 logger = logging.getLogger(__name__)
-# The longest that any limit remembers a count.
+# The longest that any limit remembers a count, but for the streaks of wrong passwords.
 THROTTLE_MEMORY = limits.DAY
 CHALLENGE_MEMORY = timedelta(hours=72)
 # Rows of the outbox name recipients; no mail itself lies in them.
@@ -39,7 +41,8 @@ def purge() -> dict[str, int]:
         "pending registrations": PendingRegistration.objects.expired(now),
         "challenges": Challenge.objects.filter(started_at__lt=now - CHALLENGE_MEMORY),
         "changes of addresses": EmailChange.objects.over(now),
-        "counters": Throttle.objects.filter(first_at__lt=now - THROTTLE_MEMORY, next_at__lt=now),
+        "counters": counters_of(now),
+        "known devices": KnownDevice.objects.unused(now),
         "spent tokens": SpentToken.objects.filter(expires_at__lt=now),
         "late posts": LatePost.objects.filter(expires_at__lt=now),
         "sessions": Session.objects.filter(expire_date__lt=now),
@@ -63,6 +66,13 @@ def seal() -> int:
 def keep_history() -> dict[str, int]:
     """Take the source from old events, and drop whole sealed months; safe to run twice at once."""
     return history_keeping.keep_history()
+
+
+def counters_of(now):
+    """Return the counters that nothing asks for any more."""
+    streak = limits.SIGN_IN_STREAK
+    short = Q(first_at__lt=now - THROTTLE_MEMORY) & ~Q(kind=streak.kind)
+    return Throttle.objects.filter(short | Q(first_at__lt=now - streak.memory), next_at__lt=now)
 
 
 def delete_in_batches(rows) -> int:

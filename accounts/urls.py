@@ -5,6 +5,7 @@ from django.urls import path, re_path
 
 from accounts import (
     captcha_views,
+    device_views,
     email_views,
     history_views,
     mfa_views,
@@ -13,7 +14,7 @@ from accounts import (
     reset_views,
     session_views,
     views,
-)  # fmt: skip
+)
 
 urlpatterns = [
     path("declaration/", views.declaration, name="account_declaration"),
@@ -30,6 +31,8 @@ urlpatterns = [
     path("email/", email_views.email, name="account_email"),
     path("email/code/", email_views.email_code, name="account_email_code"),
     re_path(r"^email/undo/(?P<token>[0-9a-z-]+)/$", email_views.email_undo, name="account_email_undo"),
+    path("devices/", device_views.devices, name="account_devices"),
+    re_path(r"^sessions/not-me/(?P<token>[0-9a-z-]+)/$", device_views.not_me, name="account_not_me"),
     path("password/change/", allauth_views.password_change, name="account_change_password"),
     path("password/reset/", reset_views.forgot, name="account_reset_password"),
     path("password/reset/done/", reset_views.forgot_done, name="account_reset_password_done"),

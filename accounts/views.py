@@ -262,6 +262,9 @@ class SignInView(LoginView):
         if until := getattr(self.request, "retry_after", None):
             response.status_code = 429
             name_retry_after(response, until)
+        elif getattr(self.request, "opens_by_reset", False):
+            # Without a time: waiting does not help.
+            response.status_code = 429
         return response
 
     def get_context_data(self, **kwargs):

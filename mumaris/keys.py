@@ -45,6 +45,11 @@ def digest(*parts: object) -> str:
     return mac(current_code_key_id(), "digest", *parts).hex()
 
 
+def possible_digests(*parts: object) -> list[str]:
+    """Return the digest under each key that is still good: what was written before a rotation is found too."""
+    return [mac(key_id(secret), "digest", *parts).hex() for secret in settings.CODE_KEYS]
+
+
 def box(purpose: str) -> MultiFernet:
     """Return the sealed box of a purpose: authenticated encryption with a time stamp (Fernet)."""
     return _box(purpose, tuple(settings.DATA_KEYS))

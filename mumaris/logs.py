@@ -3,7 +3,7 @@
 import logging
 import re
 
-LINK_KEY = re.compile(r"((?:password/reset/key|email/undo|claim/objection)/)[^/\s\"']+")
+LINK_KEY = re.compile(r"((?:password/reset/key|email/undo|sessions/not-me|claim/objection)/)[^/\s\"']+")
 
 
 class HideLinks(logging.Filter):

@@ -81,6 +81,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "accounts.middleware.RequestOrigin",
+    "accounts.middleware.DeviceCookie",
     "accounts.middleware.SessionActivity",
     "accounts.middleware.SignInRequired",
     "allauth.account.middleware.AccountMiddleware",
@@ -238,6 +239,9 @@ LANGUAGE_COOKIE_NAME = "__Host-language" if SECURE_COOKIES else "language"
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = LANGUAGE_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = LANGUAGE_COOKIE_SAMESITE = "Lax"
+# A random id by which an account knows a browser again (accounts/known_devices.py).
+DEVICE_COOKIE_NAME = "__Host-device" if SECURE_COOKIES else "device"
+DEVICE_COOKIE_AGE = 365 * 24 * 3600
 CSRF_FAILURE_VIEW = "mumaris.views.csrf_failure"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 

@@ -111,6 +111,11 @@ def link_in(message) -> str:
     return re.search(r"https?://[^/\s]+(/\S*password/reset/key/\S+)", text_of(message))[1]
 
 
+def not_me_link_in(message) -> str:
+    """Return the path of the «this was not me» link in a mail about a new device."""
+    return re.search(r"https?://[^/\s]+(/\S*accounts/sessions/not-me/\S+)", text_of(message))[1]
+
+
 def undo_link_in(message) -> str:
     """Return the path of the «this was not me» link in a mail."""
     return re.search(r"https?://[^/\s]+(/\S*accounts/email/undo/\S+)", text_of(message))[1]

@@ -411,6 +411,8 @@ def test_known_and_unknown_address_differ_in_nothing(member, other_member, smtp,
         Throttle.objects.all().delete()
         visitor = Client()
         sign_in(visitor, OLD, PASSWORD, language)
+        # The second browser is news.
+        deliver()
         smtp.clear()
         answer = ask(visitor, address, language)
         waits = waiting()

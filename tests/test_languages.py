@@ -37,12 +37,12 @@ DIRECTIONS = {"ar": "rtl", "en": "ltr"}
 OPEN_PAGES = [
     "home", "contact", "terms", "privacy", "accessibility", "account_declaration", "account_login", "account_inactive",
     "account_reset_password", "account_reset_password_done", "account_reset_password_from_key",
-    "account_reset_password_from_key_done", "account_email_undo",
+    "account_reset_password_from_key_done", "account_email_undo", "account_not_me",
     "claim_objection",
 ]  # fmt: skip
 MEMBER_PAGES = [
     "profile", "account_change_password", "account_reauthenticate", "account_email", "account_logout", "claim",
-    "account_sessions", "account_activity", "account_privacy", "account_own_data",
+    "account_sessions", "account_devices", "account_activity", "account_privacy", "account_own_data",
 ]  # fmt: skip
 # Of somebody whose member file is tied; those of one request after it.
 DATA_PAGES = ["profile", "update_begin", "update_requests"]

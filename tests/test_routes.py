@@ -68,12 +68,15 @@ PAGES = {
     "mfa_login_webauthn": "accounts/2fa/webauthn/login/",
     "mfa_remove_webauthn": "accounts/2fa/webauthn/keys/1/remove/",
     "mfa_edit_webauthn": "accounts/2fa/webauthn/keys/1/edit/",
+    "account_devices": "accounts/devices/",
+    "account_not_me": "accounts/sessions/not-me/1-abc/",
 }
 ARGUMENTS = {
     "account_captcha_picture": [TOKEN],
     "account_captcha_sound": [TOKEN],
     "account_reset_password_from_key": ["1", "abc"],
     "account_email_undo": ["1-abc"],
+    "account_not_me": ["1-abc"],
     "claim_objection": [TOKEN],
     "update_edit": [REFERENCE],
     "update_check": [REFERENCE],
@@ -93,7 +96,7 @@ WITHOUT_PREFIX = {
 # Everything else asks for a sign-in.
 PUBLIC = set(PAGES) - {
     "profile", "account_change_password", "account_reauthenticate", "account_email", "account_email_code",
-    "account_sessions", "account_session_keep",
+    "account_sessions", "account_session_keep", "account_devices",
     "account_activity", "account_privacy", "account_own_data", "account_own_data_file",
     "claim", "update_begin", "update_edit", "update_check", "update_requests", "update_request", "member_file",
     "mfa_index", "mfa_reauthenticate", "mfa_activate_totp", "mfa_deactivate_totp", "mfa_view_recovery_codes",
@@ -224,7 +227,15 @@ def test_language_switch_does_nothing_on_get(client, member):
 
 
 @pytest.mark.parametrize(
-    "name", ["account_change_password", "account_reauthenticate", "account_email", "account_email_code", "profile"]
+    "name",
+    [
+        "account_change_password",
+        "account_reauthenticate",
+        "account_email",
+        "account_email_code",
+        "account_devices",
+        "profile",
+    ],
 )
 def test_closed_page_takes_no_post_of_a_visitor(client, name):
     answer = client.post(url(name), {"password": "x", "oldpassword": "x"})
