@@ -8,4 +8,4 @@ class AccountsConfig(AppConfig):
 
     def ready(self):
         # They register the kinds of mail and of events, and the receivers.
-        from accounts import email_change_mails, event_kinds, mails, signals  # noqa: F401
+        from accounts import case_mails, closing_mails, email_change_mails, event_kinds, mails, signals  # noqa: F401

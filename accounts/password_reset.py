@@ -123,6 +123,6 @@ def record_new_password(user: User, hashed: str, *, instead_of: str | None = Non
         return False
     user.password = hashed
     # Whoever began it may be the reason for the new password.
-    EmailChange.objects.unfinished().filter(user=user).update(cancelled_at=timezone.now())
+    EmailChange.objects.uncompleted().filter(user=user).update(cancelled_at=timezone.now())
     queue_mail("password_changed", user.email, user=user.pk)
     return True

@@ -5,6 +5,7 @@ from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from accounts import limits
+from accounts.cases import expire_cases
 from accounts.models import Challenge, EmailChange, PendingRegistration, SpentToken, Throttle
 
 # The longest that any limit remembers a count.
@@ -21,6 +22,7 @@ def purge() -> dict[str, int]:
     """Delete what has served its time and return the counts; safe to run twice at once."""
     now = timezone.now()
     EmailChange.objects.forgotten(now).update(cancelled_at=now)
+    expire_cases()
     finished = {
         "pending registrations": PendingRegistration.objects.expired(now),
         "challenges": Challenge.objects.filter(started_at__lt=now - CHALLENGE_MEMORY),

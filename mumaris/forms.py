@@ -147,3 +147,28 @@ class TickField(forms.BooleanField):
         super().__init__(
             label=label, required=refusal is not None, error_messages={"required": refusal} if refusal else {}, **kwargs
         )
+
+
+class LineField(forms.CharField):
+    """One line of text in any script, shown as it is typed: a city, an address, a place of work."""
+
+    default_error_messages = {
+        "bidi": _("The text holds hidden direction characters. Type it again instead of pasting it."),
+        "marks": _("The text holds too many accents on one letter. Type it again."),
+        "hidden": _("The text holds a character that cannot be shown. Type it again instead of pasting it."),
+        "letters": _("Use letters or numbers."),
+    }
+
+    def __init__(self, *, max_length: int = 120, autocomplete: str = "off", **kwargs):
+        super().__init__(max_length=max_length, widget=TextWidget(dir="auto", autocomplete=autocomplete), **kwargs)
+
+    def to_python(self, value):
+        value = super().to_python(value)
+        if len(value) > MAX_TYPED:
+            MaxLengthValidator(self.max_length)(value)
+        return text.clean_line(value)
+
+    def validate(self, value):
+        super().validate(value)
+        if value and (fault := text.line_fault(value)):
+            raise ValidationError(self.error_messages[fault], code=fault)

@@ -7,4 +7,5 @@ class ProfilesConfig(AppConfig):
     verbose_name = _("Member data")
 
     def ready(self):
-        from profiles import checks, mails  # noqa: F401  (register the checks and the kinds of mail)
+        # They register the checks, the kinds of mail, and what a closed account leaves.
+        from profiles import checks, closing, mails  # noqa: F401

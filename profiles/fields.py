@@ -5,12 +5,11 @@ from functools import lru_cache
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator
 from django.utils.choices import normalize_choices
 from django.utils.translation import gettext_lazy as _
 
 from mumaris import text
-from mumaris.forms import MAX_TYPED, NameField, TextWidget
+from mumaris.forms import MAX_TYPED, LineField, NameField, TextWidget
 from profiles.birth_date import BirthDateField
 from profiles.dates import TypedDate
 from profiles.identity import (
@@ -203,31 +202,6 @@ def is_of_script(letter: str, script: str) -> bool:
 
 
 # --- Lines and lists ----------------------------------------------------------------------------------
-
-
-class LineField(forms.CharField):
-    """One line of text in any script, shown as it is typed: a city, an address, a place of work."""
-
-    default_error_messages = {
-        "bidi": _("The text holds hidden direction characters. Type it again instead of pasting it."),
-        "marks": _("The text holds too many accents on one letter. Type it again."),
-        "hidden": _("The text holds a character that cannot be shown. Type it again instead of pasting it."),
-        "letters": _("Use letters or numbers."),
-    }
-
-    def __init__(self, *, max_length: int = 120, autocomplete: str = "off", **kwargs):
-        super().__init__(max_length=max_length, widget=TextWidget(dir="auto", autocomplete=autocomplete), **kwargs)
-
-    def to_python(self, value):
-        value = super().to_python(value)
-        if len(value) > MAX_TYPED:
-            MaxLengthValidator(self.max_length)(value)
-        return text.clean_line(value)
-
-    def validate(self, value):
-        super().validate(value)
-        if value and (fault := text.line_fault(value)):
-            raise ValidationError(self.error_messages[fault], code=fault)
 
 
 class SelectField(forms.ChoiceField):
