@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from django.contrib.admin import AdminSite, ModelAdmin, ShowFacets
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpResponseRedirect
@@ -71,6 +72,12 @@ class PortalModelAdmin(ModelAdmin):
             with suppress(ValueError):
                 found |= Q(**{name: clean(search_term)})
         return queryset.filter(found), False
+
+    def get_changelist_instance(self, request):
+        # A filter hands what stands in the address to the database, which refuses a NUL with an error.
+        if any("\0" in value for values in request.GET.lists() for value in values[1]):
+            raise IncorrectLookupParameters
+        return super().get_changelist_instance(request)
 
     def lookup_allowed(self, lookup, value, request=None):
         # Django allows ?password__startswith=…, and a hash is read letter by letter.

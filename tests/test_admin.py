@@ -219,6 +219,7 @@ def test_list_of_users_asks_as_often_for_three_as_for_one(client, superuser, row
         "?p=-1",
         "?is_active__exact=x",
         "?q=%ED%A0%80",
+        "?language__exact=%00",
     ],
 )
 def test_hostile_query_on_a_list_shows_nothing_more(client, superuser, query):
