@@ -109,6 +109,7 @@ def confirm_case(*, case: StaffCase, by: User) -> StaffCase:
     """
     try:
         with transaction.atomic():
+            _end_resets(case)
             case = _lock_asked(case)
             _check_account(case.user, by)
             if case.asked_by_id == by.pk:
@@ -157,10 +158,13 @@ def end_cases_of(user: User) -> None:
     asked.update(state=State.EXPIRED, decided_at=now)
 
 
+def _end_resets(case: StaffCase) -> None:
+    """End the links that the old mailbox and the new one hold, before any other row is locked."""
+    for address in sorted({case.change.old_address, case.change.new_address} if case.change else ()):
+        challenges.end_challenges(Purpose.RESET, address)
+
+
 def _lock_asked(case: StaffCase) -> StaffCase:
-    if case.change is not None:
-        for address in sorted({case.change.old_address, case.change.new_address}):
-            challenges.end_challenges(Purpose.RESET, address)
     user = User.objects.select_for_update().get(pk=case.user_id)
     found = StaffCase.objects.asked().select_for_update().filter(pk=case.pk).first()
     if found is None:

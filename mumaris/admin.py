@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from django.contrib.admin import AdminSite, ModelAdmin, ShowFacets
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpResponseRedirect
@@ -75,7 +76,9 @@ class PortalModelAdmin(ModelAdmin):
 
     def get_changelist_instance(self, request):
         # A filter hands what stands in the address to the database, which refuses a NUL with an error.
-        if any("\0" in value for values in request.GET.lists() for value in values[1]):
+        # The search box has a form, which says so itself.
+        filters = (values for name, values in request.GET.lists() if name != SEARCH_VAR)
+        if any("\0" in value for values in filters for value in values):
             raise IncorrectLookupParameters
         return super().get_changelist_instance(request)
 

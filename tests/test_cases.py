@@ -383,3 +383,13 @@ def test_incomplete_form_says_so_and_asks_nothing(member, supporter, fields, lan
 @pytest.mark.parametrize("path", ["/admin/accounts/user/1/ask/steal/", f"/admin/accounts/user/{10**20}/ask/clear_mfa/"])
 def test_unknown_account_or_kind_is_not_there(supporter, path):
     assert signed_in(supporter).get(path).status_code == 404
+
+
+def test_refusal_leaves_the_owners_reset_link_alone(client, case, senior, smtp):
+    ask_reset(client, OLD)
+    deliver()
+    cases.refuse_case(case=case, by=senior)
+    link = next(link_in(mail) for mail in mails_to(smtp, OLD) if "/password/reset/key/" in text_of(mail))
+    reset = client.get(link)
+    client.post(reset.url, {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD})
+    assert User.objects.get(email=OLD).check_password(NEW_PASSWORD)
