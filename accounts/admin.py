@@ -1,17 +1,14 @@
-"""Accounts for staff: look up, and send a reset mail. Nobody sets a password by hand."""
+"""Accounts for staff. Every value is written by the acts alone; nobody sets a password by hand."""
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
-from django.contrib import admin, messages
-from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
+from django.contrib import admin
 
-from accounts import erasure_admin, event_admin  # noqa: F401  (they register their models)
-from accounts.models import Consent, EmailChange, PendingRegistration, User
-from accounts.password_reset import request_reset
-from accounts.rights import read_rights, record_rights
-from mumaris.admin import PortalModelAdmin, ReadOnlyAdmin
-from mumaris.text import canonical_address
+from accounts import case_admin, erasure_admin, event_admin, user_admin  # noqa: F401  (each registers its models)
+from accounts.masking import MaskedAdmin
+from accounts.models import Consent, EmailChange, PendingRegistration
+from mumaris.admin import ReadOnlyAdmin
+from mumaris.text import canonical_address, mask_address
 
 # Addresses are written by the acts alone; allauth's page would let staff write them by hand.
 admin.site.unregister(EmailAddress)
@@ -19,61 +16,19 @@ admin.site.unregister(EmailAddress)
 admin.site.unregister(Authenticator)
 
 
-@admin.register(User)
-class UserAdmin(PortalModelAdmin):
-    list_display = ["email", "first_name", "last_name", "language", "is_active", "is_staff", "date_joined"]
-    list_filter = ["is_active", "is_staff", "language"]
-    searched = {"email": canonical_address}
-    ordering = ["-pk"]
-    fields = [
-        "email", "first_name", "last_name", "language", "is_active", "is_staff", "is_superuser", "groups",
-        "date_joined", "last_login",
-    ]  # fmt: skip
-    # The address is changed by its owner, who proves the new mailbox.
-    readonly_fields = ["email", "date_joined", "last_login"]
-    filter_horizontal = ["groups"]
-    actions = ["send_reset_mail"]
-
-    def get_readonly_fields(self, request, obj=None):
-        rights = [] if request.user.is_superuser else ["is_staff", "is_superuser", "groups"]
-        return [*self.readonly_fields, *rights]
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_delete_permission(self, request, obj=None):
-        return False
-
-    def save_model(self, request, obj, form, change):
-        form.rights_before = read_rights(obj.pk)
-        super().save_model(request, obj, form, change)
-
-    def save_related(self, request, form, formsets, change):
-        # Groups are written here, in the transaction that the page has open.
-        super().save_related(request, form, formsets, change)
-        record_rights(form.instance, before=form.rights_before)
-
-    @admin.action(description=_("Send a mail to reset the password"), permissions=["change"])
-    def send_reset_mail(self, request, queryset):
-        queued = sum(request_reset(user.email, asked_by="staff") for user in queryset.filter(is_active=True))
-        text = ngettext(
-            "A reset mail is on its way to %(count)d user.",
-            "Reset mails are on their way to %(count)d users.",
-            queued,
-        )
-        self.message_user(request, text % {"count": queued}, messages.SUCCESS if queued else messages.WARNING)
-
-
 @admin.register(PendingRegistration)
-class PendingRegistrationAdmin(ReadOnlyAdmin):
+class PendingRegistrationAdmin(ReadOnlyAdmin, MaskedAdmin):
     list_display = ["address", "language", "created_at", "updated_at"]
     searched = {"address": canonical_address}
     ordering = ["-updated_at"]
     fields = readonly_fields = ["address", "first_name", "last_name", "language", "ip", "created_at", "updated_at"]
 
+    def mask(self, row):
+        row.address = mask_address(row.address)
+
 
 @admin.register(Consent)
-class ConsentAdmin(ReadOnlyAdmin):
+class ConsentAdmin(ReadOnlyAdmin, MaskedAdmin):
     list_display = ["user", "kind", "version", "language", "accepted_at", "withdrawn_at"]
     list_filter = ["kind", "language"]
     list_select_related = ["user"]
@@ -81,11 +36,18 @@ class ConsentAdmin(ReadOnlyAdmin):
     ordering = ["-pk"]
     fields = readonly_fields = [*list_display, "digest", "ip"]
 
+    def mask(self, row):
+        row.user.email = mask_address(row.user.email)
+
 
 @admin.register(EmailChange)
-class EmailChangeAdmin(ReadOnlyAdmin):
+class EmailChangeAdmin(ReadOnlyAdmin, MaskedAdmin):
     list_display = ["user", "old_address", "new_address", "requested_at", "completed_at", "cancelled_at", "undone_at"]
     list_select_related = ["user"]
     searched = {"user__email": canonical_address, "old_address": canonical_address}
     ordering = ["-pk"]
-    fields = readonly_fields = [*list_display, "undo_until"]
+    fields = readonly_fields = [*list_display, "undo_until", "asked_by_staff"]
+
+    def mask(self, row):
+        row.user.email = mask_address(row.user.email)
+        row.old_address, row.new_address = mask_address(row.old_address), mask_address(row.new_address)

@@ -9,6 +9,8 @@ class AccountsConfig(AppConfig):
     def ready(self):
         # They register the kinds of mail and of events, the sections of one's own data, and the receivers.
         from accounts import (  # noqa: F401
+            case_mails,
+            closing_mails,
             device_mails,
             email_change_mails,
             event_kinds,

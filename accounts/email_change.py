@@ -21,7 +21,7 @@ from accounts import challenges, limits
 from accounts.challenges import NoLiveCode, Purpose, WrongCode
 from accounts.events import record_event
 from accounts.managers import UNDO_LIFETIME
-from accounts.models import Challenge, EmailChange, PendingRegistration, User
+from accounts.models import Challenge, EmailChange, PendingRegistration, StaffCase, User
 from accounts.password_reset import LinkSpent, mail_link
 from mumaris.keys import current_code_key_id, is_known_key, mac
 from mumaris.mail.models import Outbox
@@ -155,18 +155,23 @@ def _complete(change: EmailChange) -> User:
     claimed = EmailChange.objects.open().filter(pk=change.pk, old_address=user.email, new_address=change.new_address)
     if not claimed.update(completed_at=now, undo_until=now + UNDO_LIFETIME):
         raise NoLiveCode
-    _move_account(user, change.new_address)
-    # Asked after the address is written: the change that frees it has committed by then, if there is one.
-    if EmailChange.objects.reserving(change.new_address).exclude(user=user).exists():
-        raise AddressTaken
-    PendingRegistration.objects.filter(address=change.new_address).delete()
+    settle_change(user, change, is_proved=True)
     record_event("email.changed", user=user)
     for address in (change.old_address, change.new_address):
         queue_mail(CHANGED_MAIL, address, user=user.pk, change=change.pk)
     return user
 
 
-def _move_account(user: User, address: str) -> None:
+def settle_change(user: User, change: EmailChange, *, is_proved: bool) -> None:
+    """Give a locked account its new address, which nobody else may hold. Raises AddressTaken or IntegrityError."""
+    _move_account(user, change.new_address, is_proved=is_proved)
+    # Asked after the address is written: the change that frees it has committed by then, if there is one.
+    if EmailChange.objects.reserving(change.new_address).exclude(user=user).exists():
+        raise AddressTaken
+    PendingRegistration.objects.filter(address=change.new_address).delete()
+
+
+def _move_account(user: User, address: str, *, is_proved: bool = True) -> None:
     """Write the address everywhere an account has it, and end all its sessions. Raises IntegrityError."""
     user.sign_in_names.filter(value=user.email).delete()
     EmailAddress.objects.filter(user=user).delete()
@@ -174,7 +179,7 @@ def _move_account(user: User, address: str) -> None:
     user.session_epoch += 1
     user.save(update_fields=["email", "session_epoch"])
     user.sign_in_names.create(value=address)
-    EmailAddress.objects.create(user=user, email=address, verified=True, primary=True)
+    EmailAddress.objects.create(user=user, email=address, verified=is_proved, primary=True)
 
 
 # --- Undo -------------------------------------------------------------------------------------
@@ -241,9 +246,17 @@ def undo_email_change(change: EmailChange) -> None:
 def _mark_undone(change: EmailChange) -> None:
     now = timezone.now()
     later = EmailChange.objects.filter(user=change.user_id, pk__gte=change.pk, undone_at=None)
-    later.unfinished().update(cancelled_at=now)
+    later.uncompleted().update(cancelled_at=now)
+    _refuse_cases(change, now)
     # The links of later changes went to addresses that the account should not have had.
     later.update(undone_at=now)
+
+
+def _refuse_cases(change: EmailChange, now) -> None:
+    """End what staff asked for to change the address: its owner has the old mailbox, and says no."""
+    asked = StaffCase.objects.asked().filter(user=change.user_id, kind=StaffCase.Kind.CHANGE_EMAIL)
+    if asked.update(state=StaffCase.State.REFUSED, decided_at=now):
+        record_event("case.refused", user=change.user, subject=StaffCase.Kind.CHANGE_EMAIL)
 
 
 def _restore(user: User, change: EmailChange, resets: dict[str, Challenge]) -> None:

@@ -46,5 +46,10 @@ register_events(
         "account.enabled": _("Account enabled."),
         "access.refused": _("Access to an administration page refused."),
         "purge.done": _("Data deleted after its time."),
+        "case.asked": _("Support asked for a change of this account on behalf of its owner."),
+        "case.confirmed": _("What support had asked for was confirmed by a second member of staff and done."),
+        "case.refused": _("What support had asked for was refused."),
+        "account.merged": _("Two accounts of one person were made one."),
+        "export.done": _("Data exported by staff."),
     }
 )

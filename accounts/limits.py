@@ -68,7 +68,7 @@ CODE_TRIES_OF_MAILBOX = Limit(kind="code-tries", waits=((50, DAY),), quiet_below
 CLAIMS = Limit(kind="claims", waits=((5, HOUR),), quiet_below=5, window=HOUR)
 UPLOADS = Limit(kind="uploads", waits=((20, DAY),), quiet_below=20, window=DAY)
 UPDATE_REQUESTS = Limit(kind="update-requests", waits=((5, DAY),), quiet_below=5, window=DAY)
-# Of one member of the staff, who has given the password again.
+# Of one member of staff: each takes data of many members out of the portal.
 EXPORTS = Limit(kind="exports", waits=((10, HOUR),), quiet_below=10, window=HOUR)
 
 # Network addresses: (how often, in how many seconds).

@@ -15,6 +15,8 @@ EMAIL_CHANGE_LIFETIME = timedelta(hours=24)
 UNDO_LIFETIME = timedelta(days=10)
 # How long an account knows a device that is not used.
 DEVICE_MEMORY = timedelta(days=400)
+# How long a second person may confirm what staff have asked for.
+CASE_LIFETIME = timedelta(hours=72)
 
 
 class UserManager(BaseUserManager):
@@ -29,6 +31,15 @@ class UserManager(BaseUserManager):
 
     def create_superuser(self, email: str, password: str | None = None, **fields):
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class StaffCaseQuerySet(models.QuerySet):
+    def asked(self):
+        """Those that wait for a second person."""
+        return self.filter(state="asked", asked_at__gt=timezone.now() - CASE_LIFETIME)
+
+    def overdue(self):
+        return self.filter(state="asked", asked_at__lte=timezone.now() - CASE_LIFETIME)
 
 
 class PendingRegistrationQuerySet(models.QuerySet):
@@ -47,8 +58,12 @@ class PendingRegistrationQuerySet(models.QuerySet):
 
 
 class EmailChangeQuerySet(models.QuerySet):
-    def unfinished(self):
+    def uncompleted(self):
         return self.filter(completed_at=None, cancelled_at=None)
+
+    def unfinished(self):
+        """Those that wait for their user's code; what staff ask for waits for a second member of staff."""
+        return self.uncompleted().filter(asked_by_staff=False)
 
     def open(self):
         """Those whose code can still be typed."""
@@ -56,6 +71,11 @@ class EmailChangeQuerySet(models.QuerySet):
 
     def forgotten(self, now):
         return self.unfinished().filter(requested_at__lte=now - EMAIL_CHANGE_LIFETIME)
+
+    def undoable_of(self, user):
+        """Completed changes of a user that their former addresses can still undo."""
+        completed = self.filter(user=user, completed_at__isnull=False, undone_at=None)
+        return completed.filter(undo_until__gt=timezone.now())
 
     def over(self, now):
         return self.filter(undo_until__lte=now)

@@ -150,7 +150,7 @@ def record_new_password(user: User, hashed: str, *, instead_of: str | None = Non
         return False
     user.password = hashed
     # Whoever began it may be the reason for the new password.
-    if EmailChange.objects.unfinished().filter(user=user).update(cancelled_at=timezone.now()):
+    if EmailChange.objects.uncompleted().filter(user=user).update(cancelled_at=timezone.now()):
         record_event("email_change.cancelled", user=user)
     queue_mail("password_changed", user.email, user=user.pk)
     return True

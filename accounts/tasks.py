@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts import history_keeping, limits, seals
+from accounts.cases import expire_cases
 from accounts.events import record_counts
 from accounts.models import (
     Challenge,
@@ -37,6 +38,7 @@ def purge() -> dict[str, int]:
     """Delete what has served its time and return the counts; safe to run twice at once."""
     now = timezone.now()
     EmailChange.objects.forgotten(now).update(cancelled_at=now)
+    expire_cases()
     finished = {
         "pending registrations": PendingRegistration.objects.expired(now),
         "challenges": Challenge.objects.filter(started_at__lt=now - CHALLENGE_MEMORY),

@@ -5,6 +5,8 @@ from contextlib import suppress
 from urllib.parse import urlencode
 
 from django.contrib.admin import AdminSite, ModelAdmin, ShowFacets
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
 from django.http import HttpResponseRedirect
@@ -79,6 +81,14 @@ class PortalModelAdmin(ModelAdmin):
             with suppress(ValueError):
                 found |= Q(**{name: clean(search_term)})
         return queryset.filter(found), False
+
+    def get_changelist_instance(self, request):
+        # A filter hands what stands in the address to the database, which refuses a NUL with an error.
+        # The search box has a form, which says so itself.
+        filters = (values for name, values in request.GET.lists() if name != SEARCH_VAR)
+        if any("\0" in value for values in filters for value in values):
+            raise IncorrectLookupParameters
+        return super().get_changelist_instance(request)
 
     def lookup_allowed(self, lookup, value, request=None):
         # Django allows ?password__startswith=…, and a hash is read letter by letter.

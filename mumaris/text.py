@@ -77,6 +77,12 @@ def mailbox_of(address: str) -> str:
     return f"{local.partition('+')[0]}@{domain}"
 
 
+def mask_address(address: str) -> str:
+    """Return n•••@example.com, which its owner knows and nobody else can write to."""
+    local, at, domain = address.rpartition("@")
+    return f"{local[:1]}•••{at}{domain if at else ''}"
+
+
 def sign_in_name(value: str) -> str:
     """Return how a typed user name is looked up: an address in its one spelling, anything else as bare text."""
     try:

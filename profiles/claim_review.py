@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from mumaris.mail.models import Outbox
-from profiles.identity import mask_address
+from mumaris.text import mask_address
 from profiles.models import Claim, Member
 
 WHOLE = "profiles.view_whole_member"

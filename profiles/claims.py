@@ -5,6 +5,7 @@ CLAIM_WAIT, or by a reviewer, the file is tied. Rows are locked in one order: me
 """
 
 import hmac
+from contextlib import suppress
 from datetime import date
 
 from django.conf import settings
@@ -129,6 +130,13 @@ def refuse_claim(*, claim: Claim, reviewer: User, reason: str) -> None:
         claim = _lock(claim)
         _refuse_own(claim, reviewer)
         _decide(claim, State.REFUSED, "claim_refused", by=reviewer, reason=reason)
+
+
+def end_claims_of(*, user: User) -> None:
+    """End the waiting claim of an account that is being closed. Call inside a transaction."""
+    for claim in Claim.objects.waiting().filter(user=user):
+        with suppress(ClaimDecided):
+            _decide(_lock(claim), State.REFUSED, "claim_refused")
 
 
 def tie_due_claims() -> int:

@@ -86,9 +86,3 @@ def mask_identity(number: str) -> str:
 def mask_mobile(mobile: str) -> str:
     """Return a mobile number with only its last four digits to be seen."""
     return mask_identity(mobile)
-
-
-def mask_address(address: str) -> str:
-    """Return n•••@example.com, which its owner knows and nobody else can write to."""
-    local, at, domain = address.rpartition("@")
-    return f"{local[:1]}•••{at}{domain if at else ''}"

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from mumaris import text
 from mumaris.admin import PortalModelAdmin, ReadOnlyAdmin, is_row_id
+from profiles.export_admin import ExportMixin
 from profiles.fields import LineField
 from profiles.identity import IDENTITY_KINDS, clean_identity_number, clean_membership_number
 from profiles.import_admin import MemberImportMixin
@@ -25,11 +26,12 @@ WHAT = {
     "claim": gettext_lazy("Claim on a member file"),
     "file": gettext_lazy("File"),
     "identity": gettext_lazy("Whole identity number"),
+    "export": gettext_lazy("Exported list"),
 }
 
 
 @admin.register(Member)
-class MemberAdmin(MemberImportMixin, ReadOnlyAdmin):
+class MemberAdmin(MemberImportMixin, ExportMixin, ReadOnlyAdmin):
     list_display = ["number", "full_name", "is_tied", "specialty", "registration_expiry"]
     list_select_related = ["specialty"]
     list_per_page = 50

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from profiles.identity import HIDDEN, mask_address, mask_identity, mask_mobile
+from mumaris.text import mask_address
+from profiles.identity import HIDDEN, mask_identity, mask_mobile
 from profiles.member_fields import EDITABLE_FIELDS, label_of, present_value, show_value
 from profiles.models import Member
 

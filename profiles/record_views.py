@@ -31,3 +31,10 @@ def purge_views() -> int:
     oldest = RecordView.objects.order_by("pk").values_list("pk", flat=True)[:BATCH]
     over = RecordView.objects.filter(pk__in=list(oldest))
     return over.filter(viewed_at__lt=timezone.now() - VIEWS_KEPT).delete()[0]
+
+
+def record_views(member_ids: list[int], user: User, what: str) -> None:
+    """Record one view of each of many members, as an export shows them."""
+    RecordView.objects.bulk_create(
+        (RecordView(member_id=member_id, viewed_by=user, what=what) for member_id in member_ids), batch_size=1_000
+    )

@@ -18,6 +18,7 @@ from mumaris import text
 from mumaris.admin import ReadOnlyAdmin, is_row_id
 from mumaris.text import format_time
 from profiles import references, services
+from profiles.export_admin import ExportMixin
 from profiles.identity import clean_membership_number
 from profiles.member_fields import EVIDENCE_FIELDS, label_of
 from profiles.models import MemberFile, UpdateRequest
@@ -46,7 +47,7 @@ def read_seen_at(request) -> datetime:
 
 
 @admin.register(UpdateRequest)
-class UpdateRequestAdmin(ReadOnlyAdmin):
+class UpdateRequestAdmin(ExportMixin, ReadOnlyAdmin):
     list_display = ["reference", "applicant", "membership_number", "fields_changed", "age", "status", "holder"]
     list_filter = [StateFilter, AgeFilter, ReviewerFilter]
     list_select_related = ["member", "requested_by", "reviewer"]

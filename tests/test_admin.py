@@ -4,7 +4,7 @@ import re
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
 
 from accounts.email_change import undo_token
@@ -24,7 +24,7 @@ from tests.journey import (
     type_code,
     url,
 )
-from tests.roles import add_app, app_code, enter
+from tests.roles import add_app, app_code, enter, give_role, signed_in
 
 pytestmark = pytest.mark.django_db
 LANGUAGES = {"ar": "rtl", "en": "ltr"}
@@ -43,6 +43,7 @@ def supporter(reviewer):
     """Staff who may look at everything and change users, and who are no superuser."""
     codenames = [
         "view_user", "change_user", "view_pendingregistration", "view_consent", "view_emailchange", "view_outbox",
+        "send_reset_mail", "view_whole_address",
     ]  # fmt: skip
     reviewer.user_permissions.set(Permission.objects.filter(codename__in=codenames))
     return reviewer
@@ -222,6 +223,7 @@ def test_list_of_users_asks_as_often_for_three_as_for_one(client, superuser, row
         "?p=-1",
         "?is_active__exact=x",
         "?q=%ED%A0%80",
+        "?language__exact=%00",
     ],
 )
 def test_hostile_query_on_a_list_shows_nothing_more(client, superuser, query):
@@ -266,8 +268,8 @@ def test_reset_mail_is_sent_and_the_password_stays(request, client, member, smtp
     assert dict(User.objects.values_list("pk", "password")) == before
 
 
-def test_reset_mail_needs_the_right_to_change(client, reviewer, member):
-    reviewer.user_permissions.set(Permission.objects.filter(codename="view_user"))
+def test_reset_mail_needs_its_own_right(client, reviewer, member):
+    reviewer.user_permissions.set(Permission.objects.filter(codename__in=["view_user", "change_user"]))
     enter(client, reviewer)
     client.post(page_of("accounts_user"), {"action": "send_reset_mail", "_selected_action": [member.pk]})
     assert not Outbox.objects.exists()
@@ -301,22 +303,70 @@ def test_nobody_sets_a_password_or_an_address_by_hand(request, client, member, p
     assert member.password == before
 
 
-def test_staff_give_no_rights(client, supporter, member):
-    enter(client, supporter)
-    posted = {
-        "first_name": "A",
-        "last_name": "B",
-        "language": "en",
-        "is_active": "on",
-        "is_staff": "on",
-        "is_superuser": "on",
-    }
-    for user in (member, supporter):
-        assert client.post(page_of("accounts_user", "change", user.pk), posted).status_code == 302
-        user.refresh_from_db()
-        assert not user.is_superuser
-    assert not member.is_staff
-    assert supporter.is_staff
+RIGHTS = {"is_active": "on", "is_staff": "on", "is_superuser": "on"}
+
+
+def give_rights(client, user, **posted):
+    reviewers = Group.objects.get(name="reviewer").pk
+    answer = client.post(page_of("accounts_user", "change", user.pk), RIGHTS | {"groups": [reviewers]} | posted)
+    user.refresh_from_db()
+    return answer.status_code, user.is_staff, user.is_superuser, [group.name for group in user.groups.all()]
+
+
+def test_administrator_gives_a_role_and_never_a_superuser(reviewer, member):
+    client = signed_in(give_role(reviewer, "administrator"))
+    assert give_rights(client, member) == (302, True, False, ["reviewer"])
+
+
+def test_nobody_changes_their_own_rights(reviewer, superuser):
+    administrator = give_role(reviewer, "administrator")
+    client = signed_in(administrator)
+    assert give_rights(client, administrator, is_staff="") == (302, True, False, ["administrator"])
+    assert give_rights(signed_in(superuser), superuser, is_superuser="") == (302, True, True, [])
+
+
+def test_administrator_does_not_touch_a_superuser(reviewer, superuser):
+    client = signed_in(give_role(reviewer, "administrator"))
+    assert give_rights(client, superuser, is_active="") == (403, True, True, [])
+    assert superuser.is_active
+
+
+def test_superuser_makes_a_superuser(superuser, member):
+    assert give_rights(signed_in(superuser), member) == (302, True, True, ["reviewer"])
+
+
+@pytest.mark.parametrize("role", ["support", "reviewer", "senior reviewer"])
+def test_other_roles_give_no_rights(reviewer, member, role):
+    client = signed_in(give_role(reviewer, role))
+    assert give_rights(client, member) == (403, False, False, [])
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_roles_have_names_of_the_language(superuser, member, language):
+    page = signed_in(superuser, language).get(page_of("accounts_user", "change", member.pk)).content.decode()
+    assert (">كبير المراجعين<" if language == "ar" else ">Senior reviewer<") in page
+
+
+def test_support_reads_masked_addresses_alone(client, reviewer, member, secrets):
+    supporter = give_role(reviewer, "support")
+    client = signed_in(supporter)
+    for model in ("accounts_user", "accounts_pendingregistration", "accounts_consent"):
+        row = row_of(model)
+        for path in (page_of(model), page_of(model, "change", row.pk), page_of(model, "history", row.pk)):
+            page = client.get(path).content.decode()
+            for address in (NORA, SARA, member.email):
+                assert address not in page, path
+    page = client.get(page_of("accounts_user"), {"q": NORA}).content.decode()
+    assert "n•••@example.com" in page, "a whole address that support types is found"
+    assert "m•••@example.com" not in page
+
+
+def test_masked_row_is_never_saved(reviewer, member):
+    """Somebody with an odd set of rights would else write the mask into the account."""
+    rights = Permission.objects.filter(codename__in=["view_user", "change_user"])
+    reviewer.user_permissions.set(rights)
+    assert give_rights(signed_in(reviewer), member)[0] == 403
+    assert member.email == "member@example.com"
 
 
 @pytest.mark.parametrize("person", ["superuser", "supporter"])

@@ -5,13 +5,13 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
+from mumaris.text import mask_address
 from profiles.identity import (
     IDENTITY_KINDS,
     clean_identity_number,
     clean_membership_number,
     guess_identity_kind,
     identity_fault,
-    mask_address,
     mask_identity,
     mask_mobile,
     membership_fault,

@@ -1,5 +1,6 @@
 """Who a person is and what proves it. Shape and truth only: nothing here sends or sees a request."""
 
+from accounts.models.cases import StaffCase
 from accounts.models.challenges import Challenge, ChallengeTries, EmailChange, PendingRegistration, new_nonce
 from accounts.models.devices import KnownDevice
 from accounts.models.events import AccountEvent, EventSeal
@@ -11,5 +12,5 @@ from accounts.models.users import ADDRESS_LENGTH, NAME_LENGTH, Consent, SignInNa
 __all__ = [
     "ADDRESS_LENGTH", "NAME_LENGTH", "AccountEvent", "Challenge", "ChallengeTries", "Consent", "EmailChange",
     "ErasureRequest", "EventSeal", "KnownDevice", "LatePost", "PendingRegistration", "Session", "SignInName",
-    "SpentToken", "Throttle", "User", "new_nonce",
+    "SpentToken", "StaffCase", "Throttle", "User", "new_nonce",
 ]  # fmt: skip

@@ -117,6 +117,8 @@ class EmailChange(models.Model):
     undo_until = models.DateTimeField(_("can be undone until"), db_index=True)
     undo_nonce = models.CharField(max_length=32, default=new_nonce)
     undo_key_id = models.CharField(max_length=8)
+    # For somebody who has lost the old mailbox: no code completes it, a second member of staff does.
+    asked_by_staff = models.BooleanField(_("asked for by staff"), default=False, db_default=False)
 
     objects = EmailChangeQuerySet.as_manager()
 
@@ -126,7 +128,7 @@ class EmailChange(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["user"],
-                condition=models.Q(completed_at=None, cancelled_at=None),
+                condition=models.Q(completed_at=None, cancelled_at=None, asked_by_staff=False),
                 name="email_change_one_unfinished",
             ),
             models.CheckConstraint(

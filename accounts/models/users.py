@@ -32,6 +32,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
+        permissions = [
+            ("view_whole_address", _("Can see whole email addresses")),
+            ("send_reset_mail", _("Can send a mail to reset a password")),
+            ("close_double_account", _("Can close a double account")),
+        ]
         constraints = [models.CheckConstraint(condition=models.Q(language__in=["ar", "en"]), name="user_language")]
 
     def __str__(self):

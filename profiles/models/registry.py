@@ -180,7 +180,7 @@ class RecordView(models.Model):
     viewed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name=_("viewed by"), on_delete=models.SET_NULL, null=True, related_name="+"
     )
-    # "member", "request", "claim", "file", "identity".
+    # "member", "request", "claim", "file", "identity", "export".
     what = models.CharField(_("what"), max_length=10)
     viewed_at = models.DateTimeField(_("viewed at"), auto_now_add=True)
 
