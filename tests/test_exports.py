@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 
 from accounts.models import AccountEvent
 from profiles import exports
-from profiles.exports import FORMULA_SIGNS, escape_cell, write_lines
+from profiles.exports import escape_cell, write_lines
 from profiles.models import Member, RecordView, UpdateRequest
 from tests.conftest import make_user
 from tests.registry import make_registry_member
 from tests.roles import give_role, signed_in
 
 MEMBERS, REQUESTS = reverse("admin:profiles_member_export"), reverse("admin:profiles_updaterequest_export")
+# What begins a formula, written out here: the list that the code has is not asked.
+SIGNS = set("=+-@\t\r\n\0＝＋－＠")
 # What a text of the database can hold; signs that matter come more often.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from("=+-@\t\r\n\0＝＋－＠\",;'| "), max_size=30)
 
@@ -53,7 +55,7 @@ def test_cells_are_read_back_and_none_is_a_formula(rows):
     read = list(csv.reader(io.StringIO(written, newline="")))
     assert read == [[escape_cell(cell) for cell in row] for row in rows]
     for before, after in zip(chain(*rows), chain(*read), strict=True):
-        assert not after.startswith(FORMULA_SIGNS)
+        assert after[:1] not in SIGNS
         assert after in {before, f"'{before}"}, "nothing of a text is lost"
 
 

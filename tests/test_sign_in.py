@@ -264,6 +264,16 @@ def test_staff_is_never_remembered_and_ends_after_fifteen_minutes(client, review
     assert not signed_in_after(client, minutes=31)
 
 
+def test_staff_session_ends_after_eight_hours_of_use(client, reviewer):
+    start = timezone.now()
+    sign_in(client, reviewer.email, PASSWORD)
+    for minutes in range(14, 8 * 60, 14):
+        with time_machine.travel(start + timedelta(minutes=minutes), tick=True):
+            assert client.get(url(PROFILE)).status_code == 200
+    with time_machine.travel(start + timedelta(hours=8, minutes=1), tick=True):
+        assert client.get(url(PROFILE)).status_code == 302
+
+
 def test_activity_is_written_once_a_minute_at_most(client, member, django_assert_num_queries):
     sign_in(client, member.email, PASSWORD)
     page = url("account_change_password")
