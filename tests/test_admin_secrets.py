@@ -9,7 +9,17 @@ from django.db import transaction
 from accounts import cases
 from accounts.challenges import derive_code
 from accounts.email_change import undo_token
-from accounts.models import Challenge, Consent, EmailChange, PendingRegistration, StaffCase, User
+from accounts.erasure import ask_erasure
+from accounts.models import (
+    AccountEvent,
+    Challenge,
+    Consent,
+    EmailChange,
+    ErasureRequest,
+    PendingRegistration,
+    StaffCase,
+    User,
+)  # fmt: skip
 from accounts.password_reset import link_parts
 from mumaris.mail.models import Outbox
 from profiles import claims
@@ -79,6 +89,7 @@ def _use_member_data(member) -> None:
     )  # fmt: skip
     asker = make_user("asker@example.com", first_name="Adel", last_name="Saleh")
     cases.ask_case(user=member, asked_by=asker, kind="change_email", reason="Seen", new_address="found@example.com")
+    ask_erasure(user=mover)
 
 
 def _stored_secrets() -> set[str]:
@@ -105,7 +116,8 @@ def addresses_of(route: str) -> list[str]:
         "user": User, "consent": Consent, "pendingregistration": PendingRegistration, "emailchange": EmailChange,
         "staffcase": StaffCase, "outbox": Outbox, "group": Group, "specialty": Specialty, "rank": Rank,
         "member": User.objects.get(email="member@example.com").member._meta.model, "claim": Claim,
-        "updaterequest": UpdateRequest, "recordview": RecordView,
+        "updaterequest": UpdateRequest, "recordview": RecordView, "accountevent": AccountEvent,
+        "erasurerequest": ErasureRequest,
     }  # fmt: skip
     if route.startswith(("(", "^")):
         return ["/admin/accounts/", "/admin/profiles/"]

@@ -14,6 +14,8 @@ from django.utils import timezone
 
 from accounts import cases
 from accounts.email_change import begin_email_change
+from accounts.erasure import ask_erasure
+from accounts.events import record_event
 from accounts.models import Consent, PendingRegistration
 from mumaris.mail.models import Outbox
 from profiles import claims
@@ -33,6 +35,12 @@ MATRIX = {
     "": ("22222", "22222"),
     "(?P<url>.*)$": ("44444", "44444"),
     "^(?P<app_label>mail|auth|accounts|profiles)/$": ("22222", "22222"),
+    "accounts/accountevent/": ("...22", "...22"),
+    "accounts/accountevent/<path:object_id>/": ("33333", "33333"),
+    "accounts/accountevent/<path:object_id>/change/": ("...22", "....."),
+    "accounts/accountevent/<path:object_id>/delete/": (".....", "....."),
+    "accounts/accountevent/<path:object_id>/history/": ("...22", "...22"),
+    "accounts/accountevent/add/": (".....", "....."),
     "accounts/consent/": ("22222", "22222"),
     "accounts/consent/<path:object_id>/": ("33333", "33333"),
     "accounts/consent/<path:object_id>/change/": ("22222", "....."),
@@ -45,6 +53,12 @@ MATRIX = {
     "accounts/emailchange/<path:object_id>/delete/": (".....", "....."),
     "accounts/emailchange/<path:object_id>/history/": ("...22", "...22"),
     "accounts/emailchange/add/": (".....", "....."),
+    "accounts/erasurerequest/": ("...22", "...22"),
+    "accounts/erasurerequest/<path:object_id>/": ("33333", "33333"),
+    "accounts/erasurerequest/<path:object_id>/change/": ("...22", "...33"),
+    "accounts/erasurerequest/<path:object_id>/delete/": (".....", "....."),
+    "accounts/erasurerequest/<path:object_id>/history/": ("...22", "...22"),
+    "accounts/erasurerequest/add/": (".....", "....."),
     "accounts/pendingregistration/": ("22222", "22222"),
     "accounts/pendingregistration/<path:object_id>/": ("33333", "33333"),
     "accounts/pendingregistration/<path:object_id>/change/": ("22222", "....."),
@@ -143,6 +157,8 @@ def rows(db) -> dict[str, object]:
         "claim": claim,
         "staffcase": cases.ask_case(user=user, asked_by=asker, kind="clear_mfa", reason="Seen with an ID card"),
         "emailchange": begin_email_change(user, "new@example.com"),
+        "accountevent": record_event("sign_out.done", user=user),
+        "erasurerequest": ask_erasure(user=user),
         "consent": Consent.objects.create(user=user, kind="terms", language="ar", accepted_at=timezone.now()),
         "pendingregistration": PendingRegistration.objects.create(address="p@example.com", visitor="v", language="ar"),
         "updaterequest": UpdateRequest.objects.create(
