@@ -2,6 +2,8 @@
 
 from allauth.account.models import EmailAddress
 from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin
+from django.contrib.auth.models import Group
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -12,6 +14,12 @@ from mumaris.text import canonical_address
 
 # Addresses are written by the acts alone; allauth's page would let staff write them by hand.
 admin.site.unregister(EmailAddress)
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class RoleAdmin(PortalModelAdmin, GroupAdmin):
+    """Django's own page, with the manners of ours."""
 
 
 @admin.register(User)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from django.contrib.admin import AdminSite, ModelAdmin, ShowFacets
-from django.core.exceptions import PermissionDenied
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import PermissionDenied, SuspiciousOperation, ValidationError
 from django.db.models import Q
 from django.http import HttpResponseRedirect
 from django.urls import reverse
@@ -71,6 +72,22 @@ class PortalModelAdmin(ModelAdmin):
             with suppress(ValueError):
                 found |= Q(**{name: clean(search_term)})
         return queryset.filter(found), False
+
+    def get_object(self, request, object_id, from_field=None):
+        # An empty name of a field passes Django's check, and is no field.
+        return super().get_object(request, object_id, from_field or None)
+
+    def response_action(self, request, queryset):
+        # Django asks the database for whatever a list says was ticked, and a word is no number.
+        if not all(map(self._is_key, request.POST.getlist(ACTION_CHECKBOX_NAME))):
+            raise SuspiciousOperation("no key of a row")
+        return super().response_action(request, queryset)
+
+    def _is_key(self, typed: str) -> bool:
+        with suppress(ValidationError):
+            key = self.opts.pk.to_python(typed)
+            return not isinstance(key, int) or is_row_id(typed)
+        return False
 
     def lookup_allowed(self, lookup, value, request=None):
         # Django allows ?password__startswith=…, and a hash is read letter by letter.
