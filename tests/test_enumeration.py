@@ -40,7 +40,9 @@ def seen(answer, typed: str) -> tuple:
     """Return everything of an answer that its reader sees, with what differs by chance or by typing taken out."""
     page = answer.content.decode().replace(typed, "TYPED")
     page = re.sub(r'(value|src|href)="[^"]{60,}"', "TOKEN", page)
-    headers = {name: value for name, value in answer.headers.items() if name not in {"Content-Length", "Expires", "Location"}}
+    headers = {
+        name: value for name, value in answer.headers.items() if name not in {"Content-Length", "Expires", "Location"}
+    }
     goal = answer.headers.get("Location", "").replace(typed, "TYPED")
     return answer.status_code, goal, headers, len(page), page, sorted(answer.cookies)
 
@@ -48,7 +50,9 @@ def seen(answer, typed: str) -> tuple:
 def assert_same(known: list, unknown: list):
     assert len(known) == len(unknown) > 0
     for number, (first, second) in enumerate(zip(known, unknown, strict=True)):
-        for name, one, other in zip(("status", "goal", "headers", "length", "page", "cookies"), first, second, strict=True):
+        for name, one, other in zip(
+            ("status", "goal", "headers", "length", "page", "cookies"), first, second, strict=True
+        ):
             assert one == other, f"step {number}: {name} tells them apart"
 
 
@@ -152,7 +156,9 @@ def test_member_file_claimed_wrongly_reads_like_one_that_is_not_there(member, ot
         wrong = {"identity_number": make_national_id(99_999_999)}
         return [seen(client.post(url("claim"), fields | wrong), number) for _ in range(7)]
 
-    outcomes = compare(walk, free.membership_number, taken.membership_number, "102999999999"[: len(free.membership_number)])
+    outcomes = compare(
+        walk, free.membership_number, taken.membership_number, "102999999999"[: len(free.membership_number)]
+    )
     for outcome in outcomes[:-1]:
         assert_same(outcome[0], outcomes[-1][0])
         assert outcome[1:] == outcomes[-1][1:] == (0, 0)
