@@ -51,14 +51,14 @@ def signup_posts(clients):
     return acts
 
 
-@pytest.mark.parametrize("visitors", [1, 8])
-def test_eight_parallel_registrations_make_one_challenge_and_one_mail(visitors):
+@pytest.mark.parametrize("visitors", [1, 60])
+def test_sixty_parallel_registrations_make_one_challenge_and_one_mail(visitors):
     first = Client()
     accept_declaration(first)
-    clients = [Client() for _ in range(8)]
+    clients = [Client() for _ in range(60)]
     for client in clients:
         if visitors == 1:
-            # One browser with eight tabs.
+            # One browser with sixty tabs.
             client.cookies = first.cookies.copy()
         else:
             accept_declaration(client)
@@ -73,10 +73,10 @@ def test_eight_parallel_registrations_make_one_challenge_and_one_mail(visitors):
     assert not User.objects.exists()
 
 
-def test_eight_parallel_right_codes_make_one_user(client):
+def test_sixty_parallel_right_codes_make_one_user(client):
     register(client)
     code = derive_code(Challenge.objects.get())
-    clients = [Client() for _ in range(8)]
+    clients = [Client() for _ in range(60)]
     for other in clients:
         other.cookies = client.cookies.copy()
     answers = together(*[lambda c=c: c.post(url(CODE_PAGE), {"action": "verify", "code": code}) for c in clients])
@@ -98,8 +98,8 @@ def test_sixty_parallel_wrong_codes_are_five_tries(client):
     assert limits.used(limits.CODE_TRIES_OF_MAILBOX, "registration", challenge.address)[0] >= 5
 
 
-def test_twenty_parallel_wrong_passwords_are_five_tries(member):
-    clients = [Client() for _ in range(20)]
+def test_sixty_parallel_wrong_passwords_are_five_tries(member):
+    clients = [Client(REMOTE_ADDR=f"10.1.1.{number}") for number in range(60)]
     pages = [client.get(url("account_login")) for client in clients]
     posts = [
         lambda c=c, page=page: c.post(
@@ -108,19 +108,19 @@ def test_twenty_parallel_wrong_passwords_are_five_tries(member):
         for c, page in zip(clients, pages, strict=True)
     ]
     answers = [answer.status_code for answer in together(*posts)]
-    assert sorted(answers) == [200] * 5 + [429] * 15
+    assert sorted(answers) == [200] * 5 + [429] * 55
 
 
-def test_one_visual_code_in_sixteen_parallel_posts_signs_in_once(member):
-    clients = [Client() for _ in range(16)]
+def test_one_visual_code_in_sixty_parallel_posts_signs_in_once(member):
+    clients = [Client(REMOTE_ADDR=f"10.1.1.{number}") for number in range(60)]
     page = clients[0].get(url("account_login"))
     fields = {"login": member.email, "password": PASSWORD} | answer_visual_code(page)
     answers = together(*[lambda c=c: c.post(url("account_login"), fields) for c in clients])
-    assert sorted(answer.status_code for answer in answers) == [200] * 15 + [302]
+    assert sorted(answer.status_code for answer in answers) == [200] * 59 + [302]
 
 
-def test_parallel_questions_for_a_reset_mail_one_link(member):
-    clients = [Client() for _ in range(8)]
+def test_sixty_parallel_questions_for_a_reset_mail_one_link(member):
+    clients = [Client(REMOTE_ADDR=f"10.1.1.{number}") for number in range(60)]
     forgot = url("account_reset_password")
     posts = []
     for client in clients:
