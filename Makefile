@@ -63,7 +63,7 @@ messages: .venv/.run-stamp ## bring our Arabic catalogue up to date with the sou
 stack: .venv/.dev-stamp ## the production processes on this machine, with generated keys (Ctrl-C stops them)
 	@exec $(VENV)/python -m tests.stack --port $(PORT)
 
-timing: .venv/.dev-stamp ## measure sign-in: cost over one hash, known against unknown addresses
+timing: .venv/.dev-stamp ## measure sign-in over one hash, and known against unknown in every flow
 	$(VENV)/python -m tests.timing
 
 weights: .venv/.dev-stamp ## measure what the pages weigh, first visit and repeat view (needs Chromium)
