@@ -83,7 +83,7 @@ fuzz: .venv/.dev-stamp ## send N hostile submissions to every form there is (N=1
 
 coverage: .venv/.dev-stamp ## run the tests and measure what they reach, branches too; 95 % must be
 	rm -f .coverage .coverage.*
-	$(VENV)/python -m coverage run -m pytest -q --ignore tests/browser $(ARGS)
+	$(VENV)/python -m coverage run -m pytest -q -n auto --dist loadgroup --ignore tests/browser $(ARGS)
 	$(VENV)/python -m coverage combine --quiet
 	$(VENV)/python -m coverage report
 
