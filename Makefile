@@ -5,7 +5,7 @@ PORT ?= 8000
 ARGS ?=
 VENV := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test check messages stack timing weights passwords import-speed queue-speed lock
+.PHONY: help run test check messages stack timing weights passwords import-speed queue-speed lock fuzz coverage mutants
 
 help: ## list the doors
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -57,13 +57,13 @@ check: .venv/.dev-stamp ## linters, formatting, templates, migrations, deploymen
 messages: .venv/.run-stamp ## bring our Arabic catalogue up to date with the sources (needs gettext)
 	@command -v xgettext msgmerge >/dev/null || { echo "gettext is not installed (apt-get install gettext)"; exit 1; }
 	DEBUG=1 $(VENV)/python manage.py makemessages --locale ar --no-obsolete --no-wrap --no-location \
-		--ignore .venv --ignore var --ignore tests
+		--ignore .venv --ignore var --ignore tests --ignore mutants
 	@echo "locale/libraries/ar is written by hand: it holds only what we say otherwise than Django and allauth do."
 
 stack: .venv/.dev-stamp ## the production processes on this machine, with generated keys (Ctrl-C stops them)
 	@exec $(VENV)/python -m tests.stack --port $(PORT)
 
-timing: .venv/.dev-stamp ## measure sign-in: cost over one hash, known against unknown addresses
+timing: .venv/.dev-stamp ## measure sign-in over one hash, and known against unknown in every flow
 	$(VENV)/python -m tests.timing
 
 weights: .venv/.dev-stamp ## measure what the pages weigh, first visit and repeat view (needs Chromium)
@@ -74,6 +74,23 @@ queue-speed: .venv/.dev-stamp ## measure the reviewers' pages at 10,000 and at 1
 
 passwords: .venv/.dev-stamp ## count what the password rule refuses and accepts
 	$(VENV)/python -m tests.common_passwords
+
+# How many submissions, and which.
+N ?= 10000
+SEED ?= 1
+fuzz: .venv/.dev-stamp ## send N hostile submissions to every form there is (N=10000 SEED=1)
+	FUZZ_SUBMISSIONS=$(N) FUZZ_SEED=$(SEED) $(VENV)/python -m pytest tests/test_fuzz.py -q -p no:randomly -p no:logging --tb=short
+
+coverage: .venv/.dev-stamp ## run the tests and measure what they reach, branches too; 95 % must be
+	rm -f .coverage .coverage.*
+	$(VENV)/python -m coverage run -m pytest -q -n auto --dist loadgroup --ignore tests/browser $(ARGS)
+	$(VENV)/python -m coverage combine --quiet
+	$(VENV)/python -m coverage report
+
+# Some modules alone: make mutants MODULES=accounts/limits.py
+MODULES ?=
+mutants: .venv/.dev-stamp ## change the code that guards accounts bit by bit and see that a test notices
+	$(VENV)/python -m tests.mutants $(MODULES)
 
 # Rows that import-speed makes and imports.
 ROWS ?= 1000000

@@ -3,17 +3,25 @@
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin
+from django.contrib.auth.models import Group
 
 from accounts import case_admin, erasure_admin, event_admin, user_admin  # noqa: F401  (each registers its models)
 from accounts.masking import MaskedAdmin
 from accounts.models import Consent, EmailChange, PendingRegistration
-from mumaris.admin import ReadOnlyAdmin
+from mumaris.admin import PortalModelAdmin, ReadOnlyAdmin
 from mumaris.text import canonical_address, mask_address
 
 # Addresses are written by the acts alone; allauth's page would let staff write them by hand.
 admin.site.unregister(EmailAddress)
 # Nobody looks at what proves another person, or puts a key of their own into an account.
 admin.site.unregister(Authenticator)
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class RoleAdmin(PortalModelAdmin, GroupAdmin):
+    """Django's own page, with the manners of ours."""
 
 
 @admin.register(PendingRegistration)

@@ -5,9 +5,10 @@ from contextlib import suppress
 from urllib.parse import urlencode
 
 from django.contrib.admin import AdminSite, ModelAdmin, ShowFacets
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import SEARCH_VAR
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, SuspiciousOperation, ValidationError
 from django.db.models import Q
 from django.http import HttpResponseRedirect
 from django.urls import reverse
@@ -89,6 +90,22 @@ class PortalModelAdmin(ModelAdmin):
         if any("\0" in value for values in filters for value in values):
             raise IncorrectLookupParameters
         return super().get_changelist_instance(request)
+
+    def get_object(self, request, object_id, from_field=None):
+        # An empty name of a field passes Django's check, and is no field.
+        return super().get_object(request, object_id, from_field or None)
+
+    def response_action(self, request, queryset):
+        # Django asks the database for whatever a list says was ticked, and a word is no number.
+        if not all(map(self._is_key, request.POST.getlist(ACTION_CHECKBOX_NAME))):
+            raise SuspiciousOperation("no key of a row")
+        return super().response_action(request, queryset)
+
+    def _is_key(self, typed: str) -> bool:
+        with suppress(ValidationError):
+            key = self.opts.pk.to_python(typed)
+            return not isinstance(key, int) or is_row_id(typed)
+        return False
 
     def lookup_allowed(self, lookup, value, request=None):
         # Django allows ?password__startswith=…, and a hash is read letter by letter.

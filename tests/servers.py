@@ -265,6 +265,15 @@ def _start_sink():
     sink = start_smtp_sink()
     atexit.register(_stop_quietly, sink)
     os.environ["EMAIL_URL"] = sink.url
+    _tell_running_django()
+
+
+def _tell_running_django():
+    """Mutation testing runs many sessions in one process and its forks, which keep no thread of the sink before."""
+    from django.conf import settings
+
+    if settings.configured:
+        settings.EMAIL_PORT = sink.port
 
 
 def _stop_quietly(server: SmtpSink):
@@ -297,7 +306,7 @@ def _collect_static(target: Path):
             key.update(f"{name} {found.st_size} {found.st_mtime_ns}\n".encode())
     kept = ROOT / "var" / "tests" / f"static-{key.hexdigest()[:16]}"
     if kept.exists():
-        shutil.copytree(kept, target)
+        shutil.copytree(kept, target, dirs_exist_ok=True)
         return
     call_command("collectstatic", interactive=False, verbosity=0)
     for outdated in kept.parent.glob("static-*"):

@@ -1,6 +1,7 @@
 """Story: staff look accounts up and send reset mails; nobody sees or sets a secret."""
 
 import re
+from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
@@ -418,3 +419,20 @@ def test_member_promoted_while_signed_in_signs_in_again_first(client, member):
     sign_in(client, member.email, PASSWORD)
     client.post(url("mfa_authenticate"), {"code": app_code(key)})
     assert client.get("/admin/").status_code == 200
+
+
+@pytest.mark.parametrize("ticked", ["", "x", "\x00", "-1", "9" * 19, "9" * 400, "٤", "1.5", "<b>", "\ud800"])
+@pytest.mark.parametrize(("model", "action"), [("accounts_user", "send_reset_mail"), ("auth_group", "delete_selected")])
+def test_row_that_no_list_shows_cannot_be_ticked(client, superuser, model, action, ticked):
+    enter(client, superuser)
+    body = urlencode({"action": action, "_selected_action": ticked.encode("utf-8", "surrogatepass")})
+    answer = client.post(page_of(model), body, content_type="application/x-www-form-urlencoded")
+    assert answer.status_code == 400
+    assert not Outbox.objects.exists()
+
+
+@pytest.mark.parametrize("query", ["_to_field=", "_to_field=password", "_to_field=%00", "_popup=1&_to_field=email"])
+def test_row_is_found_by_its_key_alone(client, superuser, member, query):
+    enter(client, superuser)
+    answer = client.get(f"{page_of('accounts_user', 'change', member.pk)}?{query}")
+    assert answer.status_code in {200, 302, 400}

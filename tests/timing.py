@@ -52,6 +52,14 @@ SIGN_INS = {
     "file, never activated": {"login": "file@example.com", "password": WRONG},
 }
 FORGOTS = {"known": "known{n}@example.com", "unknown": "nobody{n}@example.com"}
+SEED_CLAIMS = f"""
+from tests.registry import make_registry_member
+from accounts.models import User
+for number in range({TRIES}):
+    User.objects.create_user(f"claimant{{number}}@example.com", {PASSWORD!r}, first_name="A", last_name="B")
+print(make_registry_member().membership_number)
+"""
+NAMES = {"first_name": "Nora", "last_name": "Otaibi", "password1": PASSWORD, "password2": PASSWORD, "terms": "on"}
 addresses = (f"10.{n // 65536 % 256}.{n // 256 % 256}.{n % 256}" for n in itertools.count(1, 256))
 
 
@@ -77,12 +85,13 @@ class Visitor:
     def hidden(self, content: str, name: str) -> str:
         return unescape(re.search(rf'name="{name}"[^>]*value="([^"]*)"', content)[1])
 
-    def time_post(self, path: str, fields: dict, solve) -> float:
+    def time_post(self, path: str, fields: dict, solve=None) -> float:
         """Open the page, post the form, and return the post's milliseconds."""
         _status, content = self.ask("GET", path)
-        token = self.hidden(content, "captcha_token")
-        fields = fields | {"csrfmiddlewaretoken": self.hidden(content, "csrfmiddlewaretoken"), "captcha_token": token}
-        fields |= solve(token)
+        fields = fields | {"csrfmiddlewaretoken": self.hidden(content, "csrfmiddlewaretoken")}
+        if solve:
+            token = self.hidden(content, "captcha_token")
+            fields |= {"captcha_token": token} | solve(token)
         start = time.perf_counter()
         status, _content = self.ask("POST", path, fields)
         spent = (time.perf_counter() - start) * 1000
@@ -138,13 +147,46 @@ def measure_sign_ins(stack: Stack) -> dict[str, list[float]]:
     return times
 
 
+def tick(token: str) -> dict:
+    return {"captcha": "on", "captcha_work": solve_puzzle(token)}
+
+
 def measure_forgots(stack: Stack) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {kind: [] for kind in FORGOTS}
     for number in range(TRIES):
         for kind, address in FORGOTS.items():
             fields = {"email": address.format(n=number)}
-            tick = lambda token: {"captcha": "on", "captcha_work": solve_puzzle(token)}  # noqa: E731
             times[kind].append(Visitor(stack).time_post("/ar/accounts/password/reset/", fields, tick))
+    return times
+
+
+def measure_sign_ups(stack: Stack) -> tuple[dict, dict]:
+    """Return the times of the registration form and of a wish for a new code on the page behind it."""
+    sign_ups, resends = ({kind: [] for kind in FORGOTS} for _ in range(2))
+    for number in range(TRIES):
+        for kind, address in FORGOTS.items():
+            visitor, email = Visitor(stack), address.format(n=number)
+            visitor.time_post("/ar/accounts/declaration/", {"declaration": "on"})
+            fields = NAMES | {"email": email, "email2": email}
+            sign_ups[kind].append(visitor.time_post("/ar/accounts/signup/", fields, tick))
+            resends[kind].append(visitor.time_post("/ar/accounts/confirm-email/", {"action": "resend"}))
+    return sign_ups, resends
+
+
+def measure_claims(stack: Stack, known: str) -> dict[str, list[float]]:
+    """A member file that is there, claimed with another's identity, and one that is not."""
+    numbers = {"known": known, "unknown": "9" * len(known)}
+    times: dict[str, list[float]] = {kind: [] for kind in numbers}
+    read = lambda token: {"captcha": open_token(stack, token)["digits"]}  # noqa: E731
+    proof = {"identity_number": "1000000495", "birth_date": "15/07/1405", "calendar": "hijri"}
+    for number in range(TRIES):
+        visitor = Visitor(stack)
+        fields = {"login": f"claimant{number}@example.com", "password": PASSWORD}
+        visitor.time_post("/ar/accounts/login/", fields, read)
+        # Each goes first half of the times: a second post of one session costs otherwise than its first.
+        for kind in sorted(numbers, reverse=bool(number % 2)):
+            fields = proof | {"membership_number": numbers[kind]}
+            times[kind].append(visitor.time_post("/ar/profile/claim/", fields))
     return times
 
 
@@ -189,8 +231,13 @@ def main():
             Visitor(stack).ask("GET", "/ar/accounts/login/")
         sign_ins = print_table("Sign-in POST", measure_sign_ins(stack), ALONE)
         stack.manage("shell", "-c", SEED_FORGOTS)
-        forgots = print_table("Forgot password POST", measure_forgots(stack), "known")
-    faults = judge(sign_ins, "unknown", sign_ins[ALONE]) + judge(forgots, "known", None)
+        flows = {"Forgot password": measure_forgots(stack)}
+        flows["Sign-up"], flows["New code"] = measure_sign_ups(stack)
+        known = stack.manage("shell", "-v", "0", "-c", SEED_CLAIMS).stdout.split()[-1]
+        flows["Claim"] = measure_claims(stack, known)
+        medians = {name: print_table(f"{name} POST", times, "known") for name, times in flows.items()}
+    faults = judge(sign_ins, "unknown", sign_ins[ALONE])
+    faults += [f"{name}: {fault}" for name, found in medians.items() for fault in judge(found, "known", None)]
     print("\n" + ("\n".join(faults) if faults else "Every budget holds."))
     sys.exit(bool(faults))
 
