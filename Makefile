@@ -36,7 +36,7 @@ run: .venv/.run-stamp ## serve the site at http://localhost:8000 on embedded def
 	@exec $(VENV)/python manage.py runserver localhost:$(PORT)
 
 test: .venv/.dev-stamp ## run every test; names what is missing where Chromium or gettext is
-	$(VENV)/python -m pytest $(ARGS)
+	$(VENV)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 # What docker-compose.yml gives the web process, with keys made up for this run.
 make_key = $(shell $(PYTHON) -c "import secrets; print(secrets.token_hex(32))")
