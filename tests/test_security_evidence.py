@@ -26,27 +26,6 @@ APPLICABLE = """
 15.1.1 15.1.2 15.1.3 15.2.1 15.2.2 15.2.3 15.3.1 15.3.2 15.3.3 15.3.4 15.3.5 15.3.6 15.3.7
 16.1.1 16.2.1 16.2.2 16.2.3 16.2.4 16.2.5 16.3.1 16.3.2 16.3.3 16.3.4 16.4.1 16.4.2 16.4.3 16.5.1 16.5.2 16.5.3
 """.split()  # noqa: SIM905  (read as lines, as the page has them)
-# Rows whose code is being written: this list may only shrink.
-PENDING = {
-    "6.3.3",
-    "6.4.3",
-    "6.4.4",
-    "7.1.2",
-    "7.4.5",
-    "7.5.2",
-    "13.2.1",
-    "13.2.2",
-    "13.3.2",
-    "16.1.1",
-    "16.2.1",
-    "16.2.2",
-    "16.2.3",
-    "16.2.4",
-    "16.3.1",
-    "16.3.2",
-    "16.3.3",
-    "16.4.2",
-}
 DEVIATIONS = {"6.2.5", "6.3.3"}
 DEPLOYMENT = {"4.2.1", "5.4.3", "12.1.1", "12.1.2", "12.2.2", "12.3.1", "12.3.2", "12.3.3", "12.3.4", "16.4.3"}
 ROWS = [
@@ -93,23 +72,15 @@ def test_row_names_code_and_tests_that_exist(row):
     assert meaning
     for reference in references(code + tests):
         assert is_there(reference), f"{row[0]}: {reference} is not there"
-    if "pending" in (code, tests):
-        assert identifiers <= PENDING, f"{row[0]}: name its code and its test"
-    elif tests == "deployment":
+    if tests == "deployment":
         assert identifiers <= DEPLOYMENT
         assert len(code) > 30, "say what the operator does"
     elif code.startswith("deviation"):
         assert identifiers <= DEVIATIONS
     else:
         assert references(code), f"{row[0]}: no code"
-    if tests not in {"pending", "deployment"}:
+    if tests != "deployment":
         assert any(reference.startswith("tests/") for reference in references(tests)), f"{row[0]}: no test"
-
-
-def test_pending_rows_are_pending():
-    """A row that was filled in leaves the list."""
-    pending = {identifier for row in ROWS if "pending" in row[2:] for identifier in row[0].split()}
-    assert pending == PENDING
 
 
 def test_deviations_have_their_reasons():
