@@ -346,6 +346,10 @@ def walk_account(person: Person):
 
 def walk_own_data(person: Person):
     """What somebody who is signed in reads of themselves, up to the erasure of the account, which is cancelled."""
+    person.open("accounts/sessions/")
+    yield "sessions"
+    person.open("accounts/devices/")
+    yield "devices"
     person.open("accounts/activity/")
     yield "activity"
     person.open("accounts/privacy/")

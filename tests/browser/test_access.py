@@ -167,7 +167,7 @@ def test_mails_are_accessible(open_page, mails, axe_source, language):
             for node in rule["nodes"]
         ]
     assert told == []
-    assert len(written) == 6 + 9, (
-        "code, welcome, link, no account, account exists, password changed; "
+    assert len(written) == 6 + 10, (
+        "code, welcome, link, no account, account exists, password changed; a new device, "
         "address in use, warning, code, warning, two notices, address kept, undone, link"
     )
