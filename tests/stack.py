@@ -177,7 +177,7 @@ class Stack:
         """Every mail so far, oldest first; read from the folder, so that any process may ask."""
         return [
             email.message_from_bytes(path.read_bytes(), policy=email.policy.default)
-            for path in sorted(self.mail_folder.glob("*.eml"))
+            for path in sorted(self.mail_folder.glob("[!.]*.eml"))
         ]
 
     def wait_for_mail(self, address: str, subject_part: str = "", timeout: float = 15, *, after: int = 0):
