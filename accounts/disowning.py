@@ -16,6 +16,7 @@ from accounts.email_change import undo_email_change
 from accounts.events import record_event
 from accounts.models import EmailChange, KnownDevice, User
 from accounts.password_reset import LinkSpent, mail_link
+from accounts.takeover import clear_intrusion
 from mumaris.keys import is_known_key, mac
 from mumaris.mail.queue import queue_mail
 
@@ -51,7 +52,7 @@ def disown_sign_in(device: KnownDevice) -> None:
 
     All sessions end, no device is known any more, and the password is none until a link that is mailed
     has set a new one. An address that was changed since then is brought back first: its mailbox may be
-    that of whoever signed in. What else proves the owner stays.
+    that of whoever signed in. Second steps that are older than the sign-in stay.
     """
     with transaction.atomic():
         if not _bring_address_back(device):
@@ -62,10 +63,10 @@ def disown_sign_in(device: KnownDevice) -> None:
         if not unspent.update(disowned_at=now):
             raise LinkSpent
         user = User.objects.get(pk=device.user_id)
-        user.devices.known().update(revoked_at=now)
+        clear_intrusion(user, since=device.created_at)
         EmailChange.objects.unfinished().filter(user=user).update(cancelled_at=now)
         queue_mail(DISOWNED_MAIL, user.email, user=user.pk)
-        record_event("sign_in.disowned", user=user, subject=device.name)
+        record_event("sign_in.disowned", user=user, by_link=True, subject=device.name)
 
 
 def _bring_address_back(device: KnownDevice) -> bool:

@@ -23,6 +23,7 @@ from accounts.events import record_event
 from accounts.managers import UNDO_LIFETIME
 from accounts.models import Challenge, EmailChange, PendingRegistration, StaffCase, User
 from accounts.password_reset import LinkSpent, mail_link
+from accounts.takeover import EARLIER, clear_intrusion
 from mumaris.keys import current_code_key_id, is_known_key, mac
 from mumaris.mail.models import Outbox
 from mumaris.mail.queue import queue_mail
@@ -221,7 +222,7 @@ def undo_email_change(change: EmailChange) -> None:
     """Stop a change that is not complete; bring the old address back after one that is. Raises LinkSpent.
 
     Then the account is its former owner's again: all sessions end, the password is none until the link
-    that is mailed to the old address has set a new one. What else proves its owner stays.
+    that is mailed to the old address has set a new one. Older second steps of its owner stay.
     """
     addresses = sorted({change.old_address, change.user.email})
     try:
@@ -267,4 +268,5 @@ def _restore(user: User, change: EmailChange, resets: dict[str, Challenge]) -> N
     _move_account(user, change.old_address)
     user.set_unusable_password()
     user.save(update_fields=["password"])
+    clear_intrusion(user, since=change.requested_at - EARLIER)
     mail_link(resets[change.old_address])

@@ -194,6 +194,8 @@ MFA_ADAPTER = "accounts.mfa_adapter.SecondStepAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_TOLERANCE = 0
+# Also where a password went before: the challenge of one page could else be answered on another.
+MFA_WEBAUTHN_USER_VERIFICATION = "required"
 # An account exists once its address is proved; administrators of the command line have no row to prove.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 
