@@ -138,7 +138,7 @@ def refuse_hasty(user: User) -> None:
 def empty_account(user: User) -> None:
     """Take every personal value from an account, and end its sessions; its number stays, because others name it."""
     for rows in (
-        user.sign_in_names, user.emailaddress_set, user.consents, user.email_changes, user.sessions,
+        user.sign_in_names, user.emailaddress_set, user.consents, user.email_changes, user.sessions, user.devices,
         user.authenticator_set,
     ):  # fmt: skip
         rows.all().delete()
