@@ -1,5 +1,6 @@
 """Forgot password: ask for a link, open it, choose a new password."""
 
+from allauth.account import views as allauth_views
 from django.contrib.auth.decorators import login_not_required
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -11,7 +12,7 @@ from accounts import limits, password_reset
 from accounts.forms import ForgotForm, NewPasswordForm
 from accounts.known_devices import device_key
 from accounts.password_reset import LinkSpent
-from accounts.views import refuse_over_limit, visitors_only
+from accounts.views import refuse_over_limit
 
 OPENED_RESET = "opened_reset"
 RESET_DONE = "account_reset_password_from_key_done"
@@ -19,8 +20,20 @@ RESET_DONE = "account_reset_password_from_key_done"
 CLEAN_KEY = "set-password"
 
 
-@visitors_only
+def change_password(request):
+    """allauth's page; somebody whose password was taken away chooses one by a link of a mail."""
+    if request.user.has_usable_password():
+        return allauth_views.password_change(request)
+    return redirect("account_reset_password")
+
+
+@never_cache
+@login_not_required
+@require_http_methods(["GET", "HEAD", "POST"])
+@sensitive_post_parameters()
 def forgot(request):
+    if request.user.is_authenticated and request.user.has_usable_password():
+        return redirect("profile")
     if request.method != "POST":
         return render(request, "account/password_reset.html", {"form": ForgotForm(request=request)})
     if refusal := refuse_over_limit(request, "any", "forgot"):

@@ -33,7 +33,7 @@ urlpatterns = [
     re_path(r"^email/undo/(?P<token>[0-9a-z-]+)/$", email_views.email_undo, name="account_email_undo"),
     path("devices/", device_views.devices, name="account_devices"),
     re_path(r"^sessions/not-me/(?P<token>[0-9a-z-]+)/$", device_views.not_me, name="account_not_me"),
-    path("password/change/", allauth_views.password_change, name="account_change_password"),
+    path("password/change/", reset_views.change_password, name="account_change_password"),
     path("password/reset/", reset_views.forgot, name="account_reset_password"),
     path("password/reset/done/", reset_views.forgot_done, name="account_reset_password_done"),
     re_path(

@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
-from tests.journey import NEW_PASSWORD, PASSWORD, deliver, mails_to, sign_in, url
+from tests.journey import NEW_PASSWORD, PASSWORD, ask_reset, deliver, mails_to, sign_in, url
 
 pytestmark = pytest.mark.django_db
 CHANGE = "account_change_password"
@@ -82,3 +82,17 @@ def test_fresh_password_is_asked_and_checked(here):
     before = here.session.session_key
     assert here.post(url("account_reauthenticate"), {"password": PASSWORD}).status_code == 302
     assert here.session.session_key != before
+
+
+@pytest.mark.parametrize("language", ["ar", "en"])
+def test_somebody_without_a_password_is_led_to_a_link(client, member, smtp, language):
+    """After «this was not me» a passkey still signs in, and the page would else have no old password to ask for."""
+    member.set_unusable_password()
+    member.save()
+    client.force_login(member)
+    page = client.get(url("account_change_password", language=language), follow=True)
+    assert page.redirect_chain == [(url("account_reset_password", language=language), 302)]
+    assert page.status_code == 200
+    ask_reset(client, member.email, language)
+    deliver()
+    assert len(mails_to(smtp, member.email)) == 1
