@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import erasure
 from accounts.event_admin import find_account, name_account
+from accounts.freshness import ask_proof, is_fresh
 from accounts.models import ErasureRequest
 from mumaris.admin import ReadOnlyAdmin, is_row_id
 from mumaris.forms import LineField
@@ -75,6 +76,9 @@ class ErasureRequestAdmin(ReadOnlyAdmin):
         """Carry out the pressed button through one act; a refusal becomes a sentence."""
         if not request.user.has_perm(DECIDE):
             raise PermissionDenied
+        if not is_fresh(request):
+            # One person does what nobody can undo.
+            return ask_proof(request)
         form, action = RefusalForm(request.POST), request.POST.get("action")
         if action == "refuse" and not form.is_valid():
             return self.show_review(request, found, form)

@@ -440,3 +440,16 @@ def test_list_is_closed_without_the_permission(member, reviewer):
     asked = erasure.ask_erasure(user=member)
     there = signed_in(give_role(reviewer, "reviewer"))
     assert {there.get(path).status_code for path in (LIST, page_of(asked))} == {403}
+
+
+@pytest.mark.parametrize("action", ["complete", "refuse"])
+def test_decision_asks_staff_for_a_fresh_proof(member, there, action):
+    """One person does what nobody can undo: not whoever finds an open browser."""
+    asked = erasure.ask_erasure(user=member)
+    with time_machine.travel(timezone.now() + timedelta(minutes=14), tick=False):
+        there.get(page_of(asked))
+    with time_machine.travel(timezone.now() + timedelta(minutes=16), tick=False):
+        answer = there.post(page_of(asked), {"action": action, "reason": "A case is open."})
+    assert "reauthenticate" in answer.url
+    asked.refresh_from_db()
+    assert asked.state == State.ASKED
