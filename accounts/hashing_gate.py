@@ -10,13 +10,16 @@ from contextlib import contextmanager
 
 from mumaris.origin import current_origin
 
-# Who may wait behind the one that is being made; more would wait longer than a person does.
-QUEUE = 6
+# Who may wait behind the one that is being made; more would wait longer than a person does. With it eight
+# impatient taps of one person on the same button are all answered, even where one process serves them.
+QUEUE = 7
 # Seconds after which a refused visitor may find the queue shorter.
 RETRY_AFTER = 2
 
 _places = threading.BoundedSemaphore(QUEUE + 1)
 _turn = threading.Lock()
+# Those who only look take a place for a moment: one at a time, so that looking never fills the queue.
+_looking = threading.Lock()
 
 
 class TooBusy(Exception):
@@ -37,6 +40,7 @@ def hashing_turn() -> Iterator[None]:
 
 def refuse_when_full() -> None:
     """Raise TooBusy before a try is counted that could not be answered."""
-    if not _places.acquire(blocking=False):
-        raise TooBusy
-    _places.release()
+    with _looking:
+        if not _places.acquire(blocking=False):
+            raise TooBusy
+        _places.release()

@@ -52,17 +52,30 @@ def signup_posts(clients):
     return acts
 
 
-@pytest.mark.parametrize("visitors", [1, 60])
-def test_sixty_parallel_registrations_make_one_challenge_and_one_mail(visitors):
-    first = Client()
+def tabs_or_browsers(visitors, number):
+    """That many clients: tabs of one browser, or a browser each."""
+    first, clients = Client(), [Client() for _ in range(number)]
     accept_declaration(first)
-    clients = [Client() for _ in range(60)]
     for client in clients:
         if visitors == 1:
-            # One browser with sixty tabs.
             client.cookies = first.cookies.copy()
         else:
             accept_declaration(client)
+    return clients
+
+
+@pytest.mark.real_work
+@pytest.mark.parametrize("visitors", [1, 8])
+def test_eight_parallel_registrations_are_all_answered_alike(visitors):
+    answers = together(*signup_posts(tabs_or_browsers(visitors, 8)))
+    assert [(answer.status_code, answer.headers.get("Location")) for answer in answers] == [(302, url(CODE_PAGE))] * 8
+    assert Challenge.objects.count() == 1
+    assert waiting("registration_code") == 1
+
+
+@pytest.mark.parametrize("visitors", [1, 60])
+def test_sixty_parallel_registrations_make_one_challenge_and_one_mail(visitors):
+    clients = tabs_or_browsers(visitors, 60)
     before = waiting("registration_code")
     answers = together(*signup_posts(clients))
     taken = [answer.status_code == 302 for answer in answers]

@@ -246,7 +246,8 @@ def test_sixty_parallel_posts_set_exactly_one_password(member, smtp):
     for thread in threads:
         thread.join()
     assert sorted(outcomes.values()).count(302) == 1
-    assert set(outcomes.values()) == {200, 302}
+    # Those whom the gate on hashing turned away come again, and read that the link has served.
+    assert set(outcomes.values()) <= {200, 302, 503}
     (winner,) = (number for number, status in outcomes.items() if status == 302)
     assert User.objects.get().check_password(f"Parallel-Try{winner:02d}x")
     assert waiting("password_changed") == 1
