@@ -62,7 +62,7 @@ INVARIANTS = {
 }  # fmt: skip
 # What may be written although the answer is a refusal: counts, spent tokens, sessions, what happened, who looked.
 ALLOWED = {
-    "accounts_throttle", "accounts_challengetries", "accounts_spenttoken", "django_session", "accounts_accountevent",
+    "accounts_throttle", "accounts_challengetries", "accounts_spenttoken", "accounts_session", "accounts_accountevent",
     "profiles_recordview", "django_admin_log",
 }  # fmt: skip
 
