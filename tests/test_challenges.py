@@ -7,7 +7,7 @@ import time_machine
 
 from accounts import challenges, limits
 from accounts.models import Challenge, ChallengeTries, new_nonce
-from mumaris.keys import current_code_key_id
+from mumaris.keys import current_code_key_id, mac
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 11, 24, 9, 10, 10, tzinfo=UTC)
@@ -240,3 +240,46 @@ def test_refusals_carry_what_the_page_says():
     assert challenges.WrongCode(3).tries_left == 3
     assert challenges.WrongCode(3).args == (3,)
     assert (challenges.TRIES, challenges.UNSENT_LIFETIME, challenges.RESEND_LEFT) == (5, 24 * HOUR, 5 * MINUTE)
+
+
+def test_links_of_keys_purposes_addresses_nonces_and_what_they_are_bound_to_differ():
+    first = make(purpose=Purpose.RESET, nonce="a" * 32)
+    others = [
+        make(purpose=Purpose.RESET, nonce="a" * 32, address="mona@example.com"),
+        make(purpose=Purpose.EMAIL_CHANGE, nonce="a" * 32),
+        make(purpose=Purpose.RESET, nonce="b" * 32, address="sara@example.com"),
+    ]
+    keys = {challenges.derive_link_key(row, *bound) for row in (first, *others) for bound in [(), (1,), (2,), (1, 2)]}
+    assert len(keys) == 16
+    assert challenges.derive_link_key(first, 1) == challenges.derive_link_key(first, 1)
+
+
+def test_links_that_are_out_survive_a_deploy():
+    """What a link is made of is fixed: another spelling would kill every link in a mailbox."""
+    row = make(purpose=Purpose.RESET, nonce="a" * 32)
+    sealed = mac(row.key_id, "link", "reset", "nora@example.com", "a" * 32, 7)
+    assert challenges.derive_link_key(row, 7) == sealed.hex()
+
+
+def test_tab_that_came_second_counts_on_the_first_ones_row():
+    # The act of a tab whose row was made by another tab between its look and its insert.
+    challenge = make()
+    other_generation = challenge.tries.create(generation=2, visitor="me", count=1)
+    other_visitor = challenge.tries.create(generation=1, visitor="other", count=1)
+    challenge.tries.create(generation=1, visitor="me", count=1)
+    for _ in range(4):
+        challenges._open_tries(challenge, "me")
+    assert challenges.tries_left(challenge, "me") == 0
+    with pytest.raises(challenges.NoTriesLeft):
+        challenges._open_tries(challenge, "me")
+    assert challenges.tries_left(challenge, "me") == 0
+    for row in (other_generation, other_visitor):
+        row.refresh_from_db()
+        assert row.count == 1
+
+
+def test_failure_of_one_mail_ends_no_other_code():
+    failed, other = make(), make(address="other@example.com")
+    challenges.record_failure(failed.pk, 1, "refused")
+    other.refresh_from_db()
+    assert other.failure == ""
