@@ -254,8 +254,11 @@ def test_links_of_keys_purposes_addresses_nonces_and_what_they_are_bound_to_diff
     assert challenges.derive_link_key(first, 1) == challenges.derive_link_key(first, 1)
 
 
-def test_links_that_are_out_survive_a_deploy():
-    """What a link is made of is fixed: another spelling would kill every link in a mailbox."""
+def test_codes_and_links_that_are_out_survive_a_deploy():
+    """What they are made of is fixed: another spelling would kill every code and link in a mailbox."""
+    code = make(nonce="b" * 32)
+    number = int.from_bytes(mac(code.key_id, "code", "registration", "nora@example.com", "b" * 32)[:8], "big")
+    assert challenges.derive_code(code) == f"{number % 1_000_000:06d}"
     row = make(purpose=Purpose.RESET, nonce="a" * 32)
     sealed = mac(row.key_id, "link", "reset", "nora@example.com", "a" * 32, 7)
     assert challenges.derive_link_key(row, 7) == sealed.hex()
@@ -278,8 +281,17 @@ def test_tab_that_came_second_counts_on_the_first_ones_row():
         assert row.count == 1
 
 
-def test_failure_of_one_mail_ends_no_other_code():
-    failed, other = make(), make(address="other@example.com")
+def test_what_becomes_of_one_mail_changes_no_other_code():
+    sent, failed, other = make(), make(address="failed@example.com"), make(address="other@example.com")
+    challenges.record_acceptance(sent.pk, 1)
     challenges.record_failure(failed.pk, 1, "refused")
     other.refresh_from_db()
-    assert other.failure == ""
+    assert (other.accepted_at, other.failure) == (None, "")
+
+
+def test_code_with_time_left_is_repeated_unless_a_new_one_is_asked_for():
+    challenge = make(accepted_at=NOON)
+    challenges.freshen(challenge)
+    assert challenge.generation == 1
+    challenges.freshen(challenge, renew=True)
+    assert challenge.generation == 2
