@@ -14,7 +14,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import challenges
+from accounts import challenges, limits
 from accounts.challenges import Purpose
 from accounts.events import record_event
 from accounts.models import EmailChange, ErasureRequest, LatePost, PendingRegistration, User
@@ -61,10 +61,11 @@ def days_left(erasure: ErasureRequest) -> int:
 
 
 def ask_erasure(*, user: User) -> ErasureRequest:
-    """Start the clock; a second tap finds the request of the first."""
+    """Start the clock; a second tap finds the request of the first, and does not count. Raises LimitReached."""
     try:
         with transaction.atomic():
             erasure = ErasureRequest.objects.create(user=user, due_at=timezone.now() + TIME_TO_DECIDE)
+            limits.count(limits.ERASURES, user.pk)
             record_event("erasure.asked", user=user)
             tell(erasure, user, "erasure_asked")
     except IntegrityError:

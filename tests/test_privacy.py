@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import cases, erasure
+from accounts.limits import LimitReached
 from accounts.models import (
     AccountEvent,
     Consent,
@@ -229,6 +230,48 @@ def test_erasure_is_cancelled_by_its_owner(here, member, smtp):
     assert kinds_of(member.pk) == ["erasure.asked", "erasure.cancelled"]
     press(here, "erase")
     assert ErasureRequest.objects.filter(state=State.ASKED).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "You have asked for the erasure too often. You can ask again at 25 November 2026, 12:00"),
+        ("ar", "تجاوزت عدد طلبات محو الحساب. يمكنك الطلب من جديد عند 25 نوفمبر 2026، 12:00"),
+    ],
+)
+def test_fourth_request_of_a_day_waits_and_is_told_until_when(member, other_member, language, told):
+    with time_machine.travel("2026-11-24T09:00:00Z", tick=False) as clock:
+        here = signed_in(member)
+        for _ in range(3):
+            press(here, "erase")
+            # A second tap counts nothing.
+            press(here, "erase")
+            press(here, "cancel_erase")
+        refused = press(here, "erase", language)
+        assert refused.status_code == 429
+        assert refused.headers["Retry-After"] == "86400"
+        page = refused.content.decode()
+        assert told in page
+        assert f'lang="{language}"' in page
+        assert not ErasureRequest.objects.filter(state=State.ASKED).exists()
+        assert Outbox.objects.filter(kind="erasure_asked").count() == 3
+        assert kinds_of(member.pk).count("erasure.asked") == 3
+        press(signed_in(other_member), "erase")
+        assert ErasureRequest.objects.get(state=State.ASKED).user == other_member, "each has a limit of their own"
+        clock.move_to(timezone.now() + timedelta(days=1))
+        press(signed_in(member), "erase")
+        assert ErasureRequest.objects.filter(user=member, state=State.ASKED).exists()
+        assert press(signed_in(member), "cancel_erase").status_code == 302
+
+
+def test_third_request_is_taken_back_however_often_it_is_asked_for(member):
+    """Whoever got in and asked shall not have used up the owner's way to stop it."""
+    for _ in range(3):
+        erasure.ask_erasure(user=member)
+        assert erasure.cancel_erasure(user=member)
+    with pytest.raises(LimitReached):
+        erasure.ask_erasure(user=member)
+    assert ErasureRequest.objects.filter(state=State.CANCELLED).count() == 3
 
 
 def test_erasure_needs_a_fresh_proof(here):
