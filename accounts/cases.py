@@ -137,14 +137,16 @@ def refuse_case(*, case: StaffCase, by: User) -> StaffCase:
 
 def expire_cases() -> int:
     """End the cases that nobody has decided on in 72 hours; safe to run twice at once."""
-    return sum(_expire(StaffCase.objects.filter(pk=case.pk), user=case.user) for case in StaffCase.objects.overdue())
+    overdue = StaffCase.objects.overdue().select_related("user")
+    return sum(_expire(StaffCase.objects.filter(pk=case.pk), user=case.user) for case in overdue)
 
 
 def _expire(cases, *, user: User | None = None) -> int:
     now = timezone.now()
     with transaction.atomic():
         if user is not None:
-            User.objects.select_for_update().get(pk=user.pk)
+            # Nobody to lock when the account was erased, and its cases with it.
+            User.objects.select_for_update().filter(pk=user.pk).first()
         overdue = cases.overdue()
         EmailChange.objects.uncompleted().filter(case__in=overdue).update(cancelled_at=now)
         return overdue.update(state=State.EXPIRED, decided_at=now)
@@ -165,7 +167,7 @@ def _end_resets(case: StaffCase) -> None:
 
 
 def _lock_asked(case: StaffCase) -> StaffCase:
-    user = User.objects.select_for_update().get(pk=case.user_id)
+    user = User.objects.select_for_update().filter(pk=case.user_id).first()
     found = StaffCase.objects.asked().select_for_update().filter(pk=case.pk).first()
     if found is None:
         raise CaseDecided

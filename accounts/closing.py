@@ -9,8 +9,10 @@ from django.utils.translation import gettext as _
 from accounts import challenges
 from accounts.cases import end_cases_of
 from accounts.challenges import Purpose
+from accounts.erasure import open_erasure
 from accounts.events import record_event
 from accounts.models import Challenge, EmailChange, User
+from accounts.takeover import clear_closed_account
 from mumaris.mail.queue import queue_mail
 
 MERGED_MAIL = "account_merged"
@@ -49,6 +51,8 @@ def foresee_closing(*, kept: User, closed: User) -> list[str]:
     return [
         _("Nobody can sign in to the account %(address)s any more; all its devices are signed out.")
         % {"address": closed.email},
+        *([_("Its two-step sign-in is removed.")] if closed.authenticator_set.exists() else []),
+        *([_("Its request for erasure ends.")] if open_erasure(closed) else []),
         *(line for _receiver, lines in answers for line in lines),
         _("Both addresses are told by mail."),
     ]
@@ -69,7 +73,7 @@ def close_double_account(*, kept: User, closed: User, by: User, reason: str) -> 
         }
         kept, closed = locked[kept.pk], locked[closed.pk]
         check_double(kept=kept, closed=closed, by=by)
-        _shut(closed)
+        _shut(closed, by)
         _keep_reason(closed, by, reason)
         for user, other in ((kept, closed), (closed, kept)):
             record_event("account.merged", user=user, actor=by, subject=f"#{other.pk}")
@@ -77,12 +81,13 @@ def close_double_account(*, kept: User, closed: User, by: User, reason: str) -> 
     return closed
 
 
-def _shut(closed: User) -> None:
+def _shut(closed: User, by: User) -> None:
     closed.is_active = False
     closed.session_epoch += 1
     closed.save(update_fields=["is_active", "session_epoch"])
     closed.sign_in_names.exclude(value=closed.email).delete()
     end_cases_of(closed)
+    clear_closed_account(closed, by=by)
     EmailChange.objects.uncompleted().filter(user=closed).update(cancelled_at=timezone.now())
 
 

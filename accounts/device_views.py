@@ -37,8 +37,11 @@ def revoke(request, known):
         device = get_object_or_404(known, pk=UUID(request.POST.get("device", "")))
     except ValueError:
         raise Http404 from None
-    known_devices.revoke_device(request.user, device)
-    messages.success(request, _("The device was removed. Its next sign-in will be reported to you."))
+    if known_devices.revoke_device(request.user, device, here=request.session.session_key):
+        told = _("The device was removed and signed out. Its next sign-in will be reported to you.")
+    else:
+        told = _("The device was removed. Its next sign-in will be reported to you.")
+    messages.success(request, told)
     return redirect("account_devices")
 
 

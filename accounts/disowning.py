@@ -64,7 +64,8 @@ def disown_sign_in(device: KnownDevice) -> None:
             raise LinkSpent
         user = User.objects.get(pk=device.user_id)
         clear_intrusion(user, since=device.created_at)
-        EmailChange.objects.unfinished().filter(user=user).update(cancelled_at=now)
+        if EmailChange.objects.unfinished().filter(user=user).update(cancelled_at=now):
+            record_event("email_change.cancelled", user=user, by_link=True)
         queue_mail(DISOWNED_MAIL, user.email, user=user.pk)
         record_event("sign_in.disowned", user=user, by_link=True, subject=device.name)
 

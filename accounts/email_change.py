@@ -257,7 +257,7 @@ def _refuse_cases(change: EmailChange, now) -> None:
     """End what staff asked for to change the address: its owner has the old mailbox, and says no."""
     asked = StaffCase.objects.asked().filter(user=change.user_id, kind=StaffCase.Kind.CHANGE_EMAIL)
     if asked.update(state=StaffCase.State.REFUSED, decided_at=now):
-        record_event("case.refused", user=change.user, subject=StaffCase.Kind.CHANGE_EMAIL)
+        record_event("case.refused", user=change.user, by_link=True, subject=StaffCase.Kind.CHANGE_EMAIL)
 
 
 def _restore(user: User, change: EmailChange, resets: dict[str, Challenge]) -> None:

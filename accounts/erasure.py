@@ -9,10 +9,12 @@ the user, the request.
 from collections.abc import Callable
 from datetime import timedelta
 
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import challenges
+from accounts import challenges, limits
 from accounts.challenges import Purpose
 from accounts.events import record_event
 from accounts.models import EmailChange, ErasureRequest, LatePost, PendingRegistration, User
@@ -59,10 +61,11 @@ def days_left(erasure: ErasureRequest) -> int:
 
 
 def ask_erasure(*, user: User) -> ErasureRequest:
-    """Start the clock; a second tap finds the request of the first."""
+    """Start the clock; a second tap finds the request of the first, and does not count. Raises LimitReached."""
     try:
         with transaction.atomic():
             erasure = ErasureRequest.objects.create(user=user, due_at=timezone.now() + TIME_TO_DECIDE)
+            limits.count(limits.ERASURES, user.pk)
             record_event("erasure.asked", user=user)
             tell(erasure, user, "erasure_asked")
     except IntegrityError:
@@ -111,6 +114,7 @@ def complete_erasure(*, erasure: ErasureRequest, by: User) -> bool:
         record_event("erasure.done", user=user, actor=by)
         tell(erasure, user, "erasure_done", is_kept=is_kept)
         PendingRegistration.objects.filter(address=user.email).delete()
+        empty_log(user)
         if is_kept:
             empty_account(user)
         else:
@@ -139,7 +143,7 @@ def empty_account(user: User) -> None:
     """Take every personal value from an account, and end its sessions; its number stays, because others name it."""
     for rows in (
         user.sign_in_names, user.emailaddress_set, user.consents, user.email_changes, user.sessions, user.devices,
-        user.authenticator_set,
+        user.authenticator_set, user.staff_cases,
     ):  # fmt: skip
         rows.all().delete()
     LatePost.objects.filter(user=user).delete()
@@ -150,6 +154,12 @@ def empty_account(user: User) -> None:
     user.session_epoch += 1
     user.set_unusable_password()
     user.save()
+
+
+def empty_log(user: User) -> None:
+    """Take the address, and what staff wrote, from the admin's log of an account: who acted and when stays."""
+    about = LogEntry.objects.filter(content_type=ContentType.objects.get_for_model(User), object_id=str(user.pk))
+    about.update(object_repr=f"#{user.pk}", change_message="")
 
 
 def lock_request(erasure: ErasureRequest, by: User) -> ErasureRequest:

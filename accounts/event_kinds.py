@@ -21,6 +21,7 @@ register_events(
         "mfa.passkey_added": _("Passkey added."),
         "mfa.passkey_removed": _("Passkey removed."),
         "mfa.codes_made": _("New recovery codes made."),
+        "mfa.codes_removed": _("Recovery codes removed."),
         "mfa.code_used": _("A recovery code was used."),
         "mfa.failed": _("Second step of signing in refused."),
         "password.changed": _("Password changed."),

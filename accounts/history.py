@@ -8,8 +8,13 @@ from accounts.events import say_event
 from accounts.models import AccountEvent, Consent, User
 
 PAGE = 30
-# What its owner could not have missed: each line of these asks «was it not you?».
-DOUBTED = ("sign_in.", "password.", "reset.", "email.", "email_change.", "code.", "identity.", "data.", "claim.")
+# What its owner could not have missed: each line of these asks «was it not you?», and leads to a new password.
+DOUBTED = (
+    "sign_in.", "session", "device.", "mfa.", "password.", "reset.", "email.", "email_change.", "code.", "identity.",
+    "data.", "claim.", "erasure.",
+)  # fmt: skip
+# What a new password does not undo: the page to look at too.
+ALSO_CHECKED = {"mfa": "mfa_index", "erasure": "account_privacy"}
 # Their subject is a reference number, which is shown.
 WITH_REFERENCE = ("request.",)
 
@@ -25,6 +30,7 @@ class Line:
     by_staff: bool
     is_refused: bool
     is_doubted: bool
+    also_check: str
     device: str
     network: str
 
@@ -44,6 +50,7 @@ def list_history(user: User, *, before: int | None = None) -> tuple[list[Line], 
 def describe_event(event: AccountEvent) -> Line:
     # On an account act its owner, whoever held a link, time, and staff: links and time leave no actor.
     by_staff = event.actor_id is not None and event.actor_id != event.user_id
+    is_doubted = not by_staff and event.kind.startswith(DOUBTED)
     return Line(
         at=event.at,
         sentence=say_kind(event.kind),
@@ -51,7 +58,8 @@ def describe_event(event: AccountEvent) -> Line:
         detail=describe_detail(event),
         by_staff=by_staff,
         is_refused=event.outcome == AccountEvent.Outcome.REFUSED,
-        is_doubted=not by_staff and event.kind.startswith(DOUBTED),
+        is_doubted=is_doubted,
+        also_check=ALSO_CHECKED.get(event.kind.partition(".")[0], "") if is_doubted else "",
         # Where staff sit is no business of the owner's.
         device="" if by_staff else event.device,
         network="" if by_staff else shorten_network(event.network),

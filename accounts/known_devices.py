@@ -6,10 +6,11 @@ known device. It proves nothing about its owner: it only keeps apart whose wrong
 """
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Subquery
 from django.utils import timezone
 from django.utils.crypto import get_random_string
 
@@ -17,6 +18,7 @@ from accounts import limits
 from accounts.devices import name_device
 from accounts.events import record_event
 from accounts.models import KnownDevice, SignInName, User
+from accounts.session_list import end_sessions_on
 from mumaris.keys import current_code_key_id, digest, possible_digests
 from mumaris.mail.queue import queue_mail
 from mumaris.origin import current_origin
@@ -33,7 +35,12 @@ class Named:
     owner: User | None = None
     # Whether the account has ever been signed in to since devices are known.
     has_devices: bool = False
-    is_known: bool = False
+    # The known device that this browser is.
+    device: UUID | None = None
+
+    @property
+    def is_known(self) -> bool:
+        return self.device is not None
 
 
 def named_in(request, name: str) -> Named:
@@ -49,9 +56,10 @@ def named_in(request, name: str) -> Named:
 def _look_up(request, name: str) -> Named:
     of_owner = KnownDevice.objects.filter(user=OuterRef("user"))
     here = of_owner.known().filter(digest__in=_digests_of(request))
-    rows = SignInName.objects.select_related("user").annotate(has_devices=Exists(of_owner), is_known=Exists(here))
+    found = {"has_devices": Exists(of_owner), "device": Subquery(here.values("pk")[:1])}
+    rows = SignInName.objects.select_related("user").annotate(**found)
     for row in rows.filter(value=name)[:1]:
-        return Named(name=name, owner=row.user, has_devices=row.has_devices, is_known=row.is_known)
+        return Named(name=name, owner=row.user, has_devices=row.has_devices, device=row.device)
     return Named(name=name)
 
 
@@ -97,8 +105,11 @@ def name_asker(address: str) -> str:
 # --- After a sign-in --------------------------------------------------------------------------
 
 
-def remember_device(request, user: User) -> None:
-    """Know this browser again for this account; tell the owner when another one was known before it."""
+def remember_device(request, user: User) -> UUID:
+    """Know this browser again for this account; tell the owner when another one was known before it.
+
+    Return the id of its row.
+    """
     named = getattr(request, "named", None)
     if named is None or named.owner != user:
         # A code or passkey came by a request of its own.
@@ -112,11 +123,11 @@ def remember_device(request, user: User) -> None:
     }
     if named.is_known:
         user.devices.known().filter(digest__in=_digests_of(request)).update(**seen)
-    else:
-        _add_device(user, seen, is_told=named.has_devices)
+        return named.device
+    return _add_device(user, seen, is_told=named.has_devices)
 
 
-def _add_device(user: User, seen: dict, *, is_told: bool) -> None:
+def _add_device(user: User, seen: dict, *, is_told: bool) -> UUID:
     device = KnownDevice(user=user, created_at=seen["last_seen_at"], link_key_id=current_code_key_id(), **seen)
     # A savepoint would cost two statements more, and nothing in here fails and goes on.
     with transaction.atomic(savepoint=False):
@@ -125,16 +136,22 @@ def _add_device(user: User, seen: dict, *, is_told: bool) -> None:
         record_event("device.added", user=user, actor=user)
         if is_told:
             queue_mail(NEW_DEVICE_MAIL, user.email, user=user.pk, device=str(device.pk))
+    return device.pk
 
 
 # --- Revoked ----------------------------------------------------------------------------------
 
 
-def revoke_device(user: User, device: KnownDevice) -> None:
-    """Know a device no more: its next sign-in is one from a new device."""
+def revoke_device(user: User, device: KnownDevice, *, here: str | None) -> bool:
+    """Know a device no more: its next sign-in is one from a new device. Tell whether it was signed in.
+
+    What is signed in on it ends, but for the session that asks (``here`` is its key).
+    """
     with transaction.atomic():
-        if user.devices.known().filter(pk=device.pk).update(revoked_at=timezone.now()):
-            record_event("device.revoked", user=user, subject=device.name)
+        if not user.devices.known().filter(pk=device.pk).update(revoked_at=timezone.now()):
+            return False
+        record_event("device.revoked", user=user, subject=device.name)
+        return end_sessions_on(user=user, device=device, here=here)
 
 
 def is_here(request, device: KnownDevice) -> bool:

@@ -62,6 +62,8 @@ VISITOR_SENDS = Limit(kind="visitor-sends", waits=((1, MINUTE), (5, HOUR)), quie
 ADDRESS_CHANGES = Limit(kind="address-changes", waits=((3, DAY),), quiet_below=3, window=DAY)
 # Of one user: each warns the present address and mails another one.
 EMAIL_CHANGES = Limit(kind="email-changes", waits=((3, DAY),), quiet_below=3, window=DAY)
+# Of one user: each is mailed, and so is taking it back, which is always allowed.
+ERASURES = Limit(kind="erasures", waits=((3, DAY),), quiet_below=3, window=DAY)
 # Fifty a day stop new visitors, not one who has tries left.
 CODE_TRIES_OF_MAILBOX = Limit(kind="code-tries", waits=((50, DAY),), quiet_below=50, window=DAY)
 # Member data, per user.

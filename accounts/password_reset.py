@@ -121,7 +121,7 @@ def complete_reset(opened: dict, password: str, *, network: str, device: str = "
         user = User.objects.select_for_update().filter(pk=user.pk).first()
         if user is None:
             raise LinkSpent
-        record_new_password(user, hashed)
+        record_new_password(user, hashed, by_link=True)
         # The link was read in this mailbox: the address is proved, for accounts made by the registry too.
         user.emailaddress_set.update_or_create(email=user.email, defaults={"verified": True, "primary": True})
         record_event("reset.done", user=user, by_link=True)
@@ -136,10 +136,11 @@ def _locks_of(user: User, *sources: str) -> list[tuple]:
     return here + [(limit, name) for name in names for limit in (limits.SIGN_IN_ANYWHERE, limits.SIGN_IN_STREAK)]
 
 
-def record_new_password(user: User, hashed: str, *, instead_of: str | None = None) -> bool:
+def record_new_password(user: User, hashed: str, *, instead_of: str | None = None, by_link: bool = False) -> bool:
     """Save a password hashed before, end every link that opens the account, and tell the owner.
 
     ``instead_of`` is the hash that was checked: False, and the password stays, when another one stands by now.
+    ``by_link`` as ``record_event`` has it.
     Rows are locked in one order everywhere: challenges, the user, the change of address.
     """
     challenges.end_challenges(Purpose.RESET, user.email)
@@ -151,6 +152,6 @@ def record_new_password(user: User, hashed: str, *, instead_of: str | None = Non
     user.password = hashed
     # Whoever began it may be the reason for the new password.
     if EmailChange.objects.uncompleted().filter(user=user).update(cancelled_at=timezone.now()):
-        record_event("email_change.cancelled", user=user)
+        record_event("email_change.cancelled", user=user, by_link=by_link)
     queue_mail("password_changed", user.email, user=user.pk)
     return True

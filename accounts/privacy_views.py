@@ -13,7 +13,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import consents, erasure, own_data
 from accounts.freshness import ask_proof, fresh_required, is_fresh
+from accounts.limits import LimitReached
 from accounts.models import Consent, ErasureRequest
+from mumaris.text import format_moment
+from mumaris.views import name_retry_after
 
 # Records of a section that the page shows; the file holds all.
 SHOWN = 30
@@ -26,6 +29,10 @@ def privacy(request):
     if request.method == "POST":
         act = ACTS.get(request.POST.get("action"))
         return (act and act(request)) or redirect("account_privacy")
+    return show_page(request)
+
+
+def show_page(request, limit: str = "", status: int = 200):
     given = consents.list_consents(request.user)
     asked = erasure.open_erasure(request.user)
     context = {
@@ -35,8 +42,9 @@ def privacy(request):
         "erasure": asked,
         "days_left": say_days_left(asked) if asked else "",
         "refused": None if asked else find_refusal(request.user),
+        "limit": limit,
     }
-    return render(request, "account/privacy.html", context)
+    return render(request, "account/privacy.html", context, status=status)
 
 
 def find_refusal(user) -> ErasureRequest | None:
@@ -66,7 +74,12 @@ def download(request):
 def erase(request):
     if not is_fresh(request):
         return ask_proof(request)
-    erasure.ask_erasure(user=request.user)
+    try:
+        erasure.ask_erasure(user=request.user)
+    except LimitReached as reached:
+        told = _("You have asked for the erasure too often. You can ask again at %(moment)s.")
+        page = show_page(request, told % {"moment": format_moment(reached.until)}, status=429)
+        return name_retry_after(page, reached.until)
     messages.success(request, _("We received your request to erase your account. We are mailing you a confirmation."))
     return None
 

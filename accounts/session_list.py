@@ -9,7 +9,8 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from accounts.events import record_event
-from accounts.models import Session, User
+from accounts.models import KnownDevice, Session, User
+from accounts.sessions import SIGNED_IN
 from mumaris.keys import digest
 
 MOST = 10
@@ -69,6 +70,15 @@ def end_other_sessions(*, user: User, here: str | None) -> int:
         ended, _rows = Session.objects.filter(user=user).exclude(session_key=here).delete()
         record_event("sessions.ended", user=user)
     return ended
+
+
+def end_sessions_on(*, user: User, device: KnownDevice, here: str | None) -> bool:
+    """End what is signed in on a known device, but not the session that asks; tell whether anything was."""
+    of_device = [row for row in live_rows(user) if row.get_decoded()[SIGNED_IN].get("known_device") == str(device.pk)]
+    ended, _rows = Session.objects.filter(pk__in=[row.pk for row in of_device]).exclude(session_key=here).delete()
+    if ended:
+        record_event("session.ended", user=user, subject=device.name)
+    return bool(ended)
 
 
 def end_sessions_beyond_limit(user: User, *, here: str | None) -> None:

@@ -6,6 +6,7 @@ They lie in the database alone: a cache in front of it revives ended sessions wh
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY as USER_ID
@@ -15,7 +16,8 @@ from django.utils import timezone
 from accounts.devices import read_source
 
 # When, as what and where this session was signed in, and whether by two steps or a passkey:
-# {"at": seconds since 1970, "kind": key of SESSION_LIMITS, "second_factor": bool, "network", "device"}.
+# {"at": seconds since 1970, "kind": key of SESSION_LIMITS, "second_factor": bool, "network", "device",
+# "known_device": id of its row}.
 SIGNED_IN = "signed_in"
 # What was ticked on the sign-in page, kept over the second step.
 REMEMBER = "remember"
@@ -56,6 +58,10 @@ class SessionStore(DatabaseStore):
         network, device = read_source()
         mark = {"at": int(time.time()), "kind": kind, "second_factor": second_factor}
         self[SIGNED_IN] = mark | {"network": network, "device": device}
+
+    def mark_device(self, device: UUID) -> None:
+        """Note which known device of its user this session was signed in on."""
+        self[SIGNED_IN] = self[SIGNED_IN] | {"known_device": str(device)}
 
     def mark_second_factor(self, proved: bool) -> None:
         """Note that the second step was proved in this session, or that the account has none any more."""

@@ -24,7 +24,7 @@ def start_session_clocks(sender, request, user, **kwargs):
     end_sessions_beyond_limit(user, here=request.session.session_key)
     record_event("sign_in.done", user=user, actor=user)
     if current_origin().request is not None:
-        remember_device(request, user)
+        request.session.mark_device(remember_device(request, user))
 
 
 @receiver(user_logged_out)

@@ -21,7 +21,7 @@ from profiles.review_filters import EVERYTHING, DefaultFilter
 State = Claim.State
 TAGS = {State.WAITING: "warn", State.TIED: "ok", State.REFUSED: "bad-t", State.STOPPED: "bad-t"}
 REVIEW = "profiles.review_updaterequest"
-REFUSALS = (claims.ClaimDecided, claims.OwnClaim, claims.MemberTaken)
+REFUSALS = (claims.ClaimDecided, claims.OwnClaim, claims.ClaimantGone, claims.MemberTaken)
 
 
 class ClaimStateFilter(DefaultFilter):
@@ -148,6 +148,7 @@ def explain(refusal: Exception) -> str:
     return {
         claims.ClaimDecided: _("This claim has been decided on meanwhile."),
         claims.OwnClaim: _("You cannot review your own claim."),
+        claims.ClaimantGone: _("The account that claims the file is disabled or closed. Refuse the claim."),
         claims.MemberTaken: _(
             "The member file has an account in use by now, or the account has another file. Refuse the claim."
         ),

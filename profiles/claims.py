@@ -31,6 +31,10 @@ class ClaimDecided(Exception):
     """The claim is not waiting any more."""
 
 
+class ClaimantGone(Exception):
+    """The account that claims is disabled, closed or erased."""
+
+
 class OwnClaim(Exception):
     """Nobody decides on their own claim."""
 
@@ -117,7 +121,7 @@ def stop_claim(*, claim: Claim) -> None:
 
 
 def approve_claim(*, claim: Claim, reviewer: User) -> Member:
-    """Tie the member before the wait is over. Raises ClaimDecided, OwnClaim or MemberTaken."""
+    """Tie the member before the wait is over. Raises ClaimDecided, OwnClaim, ClaimantGone or MemberTaken."""
     with transaction.atomic():
         claim = _lock(claim)
         _refuse_own(claim, reviewer)
@@ -132,11 +136,11 @@ def refuse_claim(*, claim: Claim, reviewer: User, reason: str) -> None:
         _decide(claim, State.REFUSED, "claim_refused", by=reviewer, reason=reason)
 
 
-def end_claims_of(*, user: User) -> None:
-    """End the waiting claim of an account that is being closed. Call inside a transaction."""
+def end_claims_of(*, user: User, is_told: bool = True) -> None:
+    """End the waiting claim of an account that is closed or, without a mail, erased. Call inside a transaction."""
     for claim in Claim.objects.waiting().filter(user=user):
         with suppress(ClaimDecided):
-            _decide(_lock(claim), State.REFUSED, "claim_refused")
+            _decide(_lock(claim), State.REFUSED, "claim_refused" if is_told else None)
 
 
 def tie_due_claims() -> int:
@@ -149,7 +153,7 @@ def tie_due_claims() -> int:
                 tied += 1
         except MemberTaken:
             _refuse_taken(claim)
-        except ClaimDecided:
+        except (ClaimDecided, ClaimantGone):
             continue
     return tied
 
@@ -162,10 +166,11 @@ def _refuse_taken(claim: Claim) -> None:
 def _lock(claim: Claim) -> Claim:
     # The member first: whoever ties it refuses the other claims on it, which another reviewer may hold.
     Member.objects.select_for_update().get(pk=claim.member_id)
-    claim = Claim.objects.select_for_update(of=("self",)).select_related("user").get(pk=claim.pk)
-    if claim.state != State.WAITING:
+    found = Claim.objects.select_for_update(of=("self",)).select_related("user").filter(pk=claim.pk).first()
+    # It is gone with an account of which nothing was kept.
+    if found is None or found.state != State.WAITING:
         raise ClaimDecided
-    return claim
+    return found
 
 
 def _refuse_own(claim: Claim, reviewer: User) -> None:
@@ -174,15 +179,19 @@ def _refuse_own(claim: Claim, reviewer: User) -> None:
 
 
 def _decide(
-    claim: Claim, state: str, mail: str, *, by: User | None = None, reason: str = "", by_link: bool = False
+    claim: Claim, state: str, mail: str | None, *, by: User | None = None, reason: str = "", by_link: bool = False
 ) -> None:
     claim.state, claim.decided_at, claim.decided_by, claim.reason = state, timezone.now(), by, reason
     claim.save(update_fields=["state", "decided_at", "decided_by", "reason"])
     record_event(EVENTS[state], user=claim.user, actor=by, by_link=by_link)
-    queue_mail(mail, claim.user.email, claim=claim.pk)
+    if mail:
+        queue_mail(mail, claim.user.email, claim=claim.pk)
 
 
 def _tie_claim(claim: Claim, by: User | None = None) -> Member:
+    # Locked, so that nobody closes the account before it is tied.
+    if User.objects.select_for_update().filter(pk=claim.user_id, is_active=True).first() is None:
+        raise ClaimantGone
     member = Member.objects.get(pk=claim.member_id)
     # The import may have tied them meanwhile.
     if member.user_id != claim.user_id:

@@ -1,12 +1,10 @@
-"""What this app holds about somebody, for the copy of their data; and what it lets go of when they leave."""
+"""What this app holds about somebody, for the copy of their data."""
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts.erasure import register_release
 from accounts.models import User
 from accounts.own_data import Record, describe_row, make_fact, register_own_data
-from profiles import services
 from profiles.member_fields import label_of
 from profiles.models import Claim, Member, MemberFile, UpdateRequest
 from profiles.rows import list_sections
@@ -79,25 +77,7 @@ def name_file(file: MemberFile) -> str:
     return f"{file.kind}-{stem[:8]}.{extension}"
 
 
-def release_member(user: User) -> bool:
-    """Let go of an account that is erased; True when rows stay that name it, which the law keeps.
-
-    The member file stays in the registry without an account: its owner may link it to a new one.
-    """
-    for request in UpdateRequest.objects.open().filter(requested_by=user):
-        services.withdraw_update_request(request=request, is_told=False)
-    member = Member.objects.select_for_update().filter(user=user).first()
-    if member:
-        member.user = member.tied_at = None
-        member.save(update_fields=["user", "tied_at", "updated_at"])
-    # Requests, claims and files are the registry's own history of the file.
-    kept = (UpdateRequest.objects.filter(requested_by=user), Claim.objects.filter(user=user))
-    files = MemberFile.objects.filter(owner=user)
-    return member is not None or files.exists() or any(rows.exists() for rows in kept)
-
-
 register_own_data("member", list_member, title=gettext_lazy("Member file"))
 register_own_data("update_requests", list_update_requests, title=gettext_lazy("Update requests"))
 register_own_data("claims", list_claims, title=gettext_lazy("Claims on member files"))
 register_own_data("files", list_files, title=gettext_lazy("Uploaded files"))
-register_release(release_member)

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import SignInName
+from accounts.models import SignInName, User
 from mumaris.capped_pages import CappedPaginator
 from mumaris.mail.models import Outbox
 from profiles import claims
@@ -129,6 +129,42 @@ def test_taken_member_is_said(here, claim, file, other_member):
     claim.refresh_from_db()
     file.refresh_from_db()
     assert (claim.state, file.user) == (State.WAITING, other_member)
+
+
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", "disabled or closed. Refuse the claim."), ("ar", "موقوف أو مغلق. ارفض طلب الربط.")]
+)
+def test_claim_of_a_closed_account_is_never_tied(reviewer, claim, file, language, told):
+    User.objects.filter(pk=claim.user_id).update(is_active=False)
+    Claim.objects.update(warned_at=timezone.now(), due_at=timezone.now())
+    assert claims.tie_due_claims() == 0
+    here = signed_in(reviewer, language)
+    assert told in press(here, claim, "approve")
+    file.refresh_from_db()
+    assert file.user is None
+    press(here, claim, "refuse", reason="Closed.")
+    claim.refresh_from_db()
+    assert claim.state == State.REFUSED
+
+
+def test_due_claim_whose_account_is_closed_a_moment_ago_is_passed_over(claim, member, file, monkeypatch):
+    Claim.objects.update(warned_at=timezone.now(), due_at=timezone.now())
+    lock = claims._lock
+
+    def close_first(due):
+        User.objects.filter(pk=member.pk).update(is_active=False)
+        return lock(due)
+
+    monkeypatch.setattr(claims, "_lock", close_first)
+    assert claims.tie_due_claims() == 0
+    file.refresh_from_db()
+    assert file.user is None
+
+
+def test_claim_that_went_with_its_account_is_decided(here, claim, member, reviewer):
+    member.delete()
+    with pytest.raises(claims.ClaimDecided):
+        claims.approve_claim(claim=claim, reviewer=reviewer)
 
 
 def test_nobody_decides_on_their_own_claim(here, reviewer, file):

@@ -342,6 +342,48 @@ def test_revoked_device_is_a_new_one_at_its_next_sign_in(member, owner, smtp):
     assert member.devices.known().count() == 2
 
 
+@pytest.mark.parametrize(
+    ("language", "told", "rule"),
+    [
+        ("en", "The device was removed and signed out.", "Removing a device signs it out, unless it is the one"),
+        ("ar", "أُزيل الجهاز وسُجّل خروجه،", "إزالة الجهاز تسجّل خروجه، إلا الجهاز الذي تستخدمه الآن."),
+    ],
+)
+def test_removed_device_is_signed_out_and_no_other(member, owner, language, told, rule):
+    here, twin = Client(REMOTE_ADDR=HOME), Client(REMOTE_ADDR=HOME)
+    for browser in (owner, twin, here):
+        sign_in(browser, member.email)
+    # Signed in again with a new id of the session, as every proof gives it one.
+    owner.post(url("account_reauthenticate"), {"password": PASSWORD})
+    first = member.devices.earliest("created_at")
+    page = url("account_devices", language=language)
+    assert rule in here.get(page).content.decode()
+    assert told in here.post(page, {"device": str(first.pk)}, follow=True).content.decode()
+    states = [browser.get(url("profile")).status_code for browser in (owner, twin, here)]
+    assert states == [302, 200, 200], "all three have one name and one network"
+    assert [event.actor_id for event in events("session.ended")] == [member.pk]
+
+
+def test_removed_device_in_use_stays_signed_in(member, owner):
+    sign_in(owner, member.email)
+    mine = member.devices.get()
+    page = owner.post(url("account_devices", language="en"), {"device": str(mine.pk)}, follow=True).content.decode()
+    assert "The device was removed. Its next" in page
+    assert owner.get(url("profile")).status_code == 200
+    assert not events("session.ended")
+
+
+def test_session_from_before_devices_were_named_in_it_breaks_nothing(member, owner):
+    sign_in(owner, member.email)
+    session = owner.session
+    session["signed_in"] = {name: value for name, value in session["signed_in"].items() if name != "known_device"}
+    session.save()
+    here = Client(REMOTE_ADDR=HOME)
+    sign_in(here, member.email)
+    here.post(url("account_devices"), {"device": str(member.devices.earliest("created_at").pk)})
+    assert owner.get(url("profile")).status_code == 200
+
+
 def test_another_persons_device_is_the_same_404_as_a_random_one(member, other_member, owner):
     browser = Client(REMOTE_ADDR=ABROAD)
     sign_in(browser, other_member.email)

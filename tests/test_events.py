@@ -4,13 +4,17 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
+from accounts import cases, disowning
+from accounts.email_change import begin_email_change, undo_token
+from accounts.erasure import ask_erasure
 from accounts.events import record_event, say_event
-from accounts.models import AccountEvent, User
+from accounts.models import AccountEvent, StaffCase, User
 from accounts.tasks import purge
 from mumaris.origin import current_origin
 from profiles import claims, services
@@ -27,6 +31,7 @@ from tests.journey import (
     mails_to,
     register,
     sign_in,
+    text_of,
     type_code,
     undo_link_in,
     url,
@@ -308,6 +313,45 @@ def test_objection_by_link_is_nobodys_on_the_staff(member, other_member):
     )  # fmt: skip
     signed_in(other_member).post(url("claim_objection", claims.objection_token(claim)))
     assert history_of(member)[-1] == ("claim.objected", "done", None)
+
+
+def reset_by_link(here, member, smtp) -> None:
+    ask_reset(Client(), member.email)
+    deliver()
+    mail = next(mail for mail in mails_to(smtp, member.email) if "/password/reset/key/" in text_of(mail))
+    page = here.get(link_in(mail)).url
+    here.post(page, {"password1": NEW_PASSWORD, "password2": NEW_PASSWORD})
+
+
+def disown_by_link(here, member, smtp) -> None:
+    here.post(url("account_not_me", disowning.not_me_token(member.devices.latest("created_at"))))
+
+
+def undo_by_link(here, member, smtp) -> None:
+    here.post(url("account_email_undo", undo_token(StaffCase.objects.get().change)))
+
+
+LINKS = {
+    reset_by_link: {"reset.done", "email_change.cancelled"},
+    disown_by_link: {"sign_in.disowned", "email_change.cancelled", "mfa.passkey_removed", "erasure.cancelled"},
+    undo_by_link: {"email_change.stopped", "case.refused"},
+}
+
+
+@pytest.mark.parametrize("act", LINKS)
+def test_act_of_a_link_is_nobodys_who_is_signed_in_beside_it(member, other_member, reviewer, smtp, act):
+    """The link of a mail is opened in a browser where somebody else is signed in."""
+    sign_in(Client(), member.email)
+    Authenticator.objects.create(user=member, type="webauthn", data={"name": "x", "credential": {}})
+    ask_erasure(user=member)
+    begin_email_change(member, "new@example.com")
+    if act is undo_by_link:
+        cases.ask_case(user=member, asked_by=reviewer, kind="change_email", reason="Seen", new_address="a@example.com")
+    before = AccountEvent.objects.latest("pk").pk
+    act(signed_in(other_member), member, smtp)
+    written = AccountEvent.objects.filter(pk__gt=before, user=member).exclude(kind="reset.asked")
+    assert set(written.values_list("kind", flat=True)) == LINKS[act]
+    assert set(written.values_list("actor", flat=True)) == {None}
 
 
 def test_import_is_written_with_who_and_how_many(tmp_path):

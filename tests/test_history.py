@@ -70,6 +70,39 @@ def test_line_says_which_consent_and_which_rights(member):
     assert "Mail from the Commission" not in read(here, "ar")
 
 
+DOUBTED = [
+    "mfa.totp_added", "mfa.passkey_removed", "mfa.codes_made", "mfa.failed", "device.added", "device.revoked",
+    "session.ended", "sessions.ended", "erasure.asked", "erasure.cancelled",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", DOUBTED)
+def test_owner_is_asked_whether_it_was_them(member, kind):
+    record_event(kind, user=member)
+    record_event("consent.given", user=member, subject="email")
+    # Beside this line, and beside the sign-in that reads it.
+    assert read(signed_in(member)).count("Was it not you?") == 2
+
+
+CHECKED = {
+    ("mfa_index", "en"): "your two-step sign-in", ("mfa_index", "ar"): "التحقق بخطوتين",
+    ("account_privacy", "en"): "the request for erasure", ("account_privacy", "ar"): "طلب المحو",
+}  # fmt: skip
+FIRST = {"en": "If it was not you, change your password", "ar": "إن لم تفعل ذلك أنت فغيّر كلمة المرور"}
+
+
+@pytest.mark.parametrize(("kind", "name"), [("mfa.passkey_added", "mfa_index"), ("erasure.asked", "account_privacy")])
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_owner_reads_what_a_new_password_does_not_undo(member, reviewer, kind, name, language):
+    link = f'<a href="{url(name, language=language)}">{CHECKED[name, language]}</a>'
+    record_event(kind, user=member, actor=reviewer)
+    assert link not in read(signed_in(member), language), "staff did it"
+    record_event(kind, user=member)
+    page = read(signed_in(member), language)
+    assert link in page
+    assert FIRST[language] in page
+
+
 def test_refused_sign_in_is_marked(client, member):
     sign_in(client, member.email, password="Wrong-2-Password")
     page = read(signed_in(member))

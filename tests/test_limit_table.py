@@ -23,15 +23,19 @@ WAITS = {
     limits.VISITOR_SENDS: [MINUTE] * 4 + [HOUR, HOUR],
     limits.ADDRESS_CHANGES: [0, 0, DAY],
     limits.EMAIL_CHANGES: [0, 0, DAY],
+    limits.ERASURES: [0, 0, DAY],
+    limits.SECOND_STEP: [0, 0, 0, 0, MINUTE, 2 * MINUTE, 4 * MINUTE, 8 * MINUTE, 15 * MINUTE, 15 * MINUTE],
     limits.CODE_TRIES_OF_MAILBOX: [0] * 49 + [DAY],
     limits.CLAIMS: [0] * 4 + [HOUR],
     limits.UPLOADS: [0] * 19 + [DAY],
     limits.UPDATE_REQUESTS: [0] * 4 + [DAY],
+    limits.EXPORTS: [0] * 9 + [HOUR],
 }
 WINDOWS = {
     limits.SIGN_IN_HERE: 15 * MINUTE, limits.SIGN_IN_ANYWHERE: DAY, limits.MAILBOX: HOUR, limits.VISITOR_SENDS: HOUR,
     limits.ADDRESS_CHANGES: DAY, limits.EMAIL_CHANGES: DAY, limits.CODE_TRIES_OF_MAILBOX: DAY, limits.CLAIMS: HOUR,
-    limits.UPLOADS: DAY, limits.UPDATE_REQUESTS: DAY,
+    limits.UPLOADS: DAY, limits.UPDATE_REQUESTS: DAY, limits.ERASURES: DAY, limits.SECOND_STEP: 15 * MINUTE,
+    limits.EXPORTS: HOUR,
 }  # fmt: skip
 EVERY = pytest.mark.parametrize("limit", WAITS, ids=lambda limit: limit.kind)
 
@@ -44,6 +48,13 @@ def clock():
 
 def request_from(address: str, **more):
     return RequestFactory().get("/", REMOTE_ADDR=address, **more)
+
+
+def test_table_holds_every_limit():
+    every = {limit.kind for limit in vars(limits).values() if isinstance(limit, limits.Limit)}
+    # The streak of wrong passwords ends with no wait: tests/test_devices.py tells its story.
+    assert {limit.kind for limit in WAITS} == every - {"sign-in-streak"}
+    assert set(WINDOWS) == set(WAITS)
 
 
 @EVERY

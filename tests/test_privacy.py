@@ -6,12 +6,15 @@ from datetime import timedelta
 import pytest
 import time_machine
 from allauth.account.models import EmailAddress
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import Permission
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
-from accounts import erasure
+from accounts import cases, erasure
+from accounts.limits import LimitReached
 from accounts.models import (
     AccountEvent,
     Consent,
@@ -19,10 +22,13 @@ from accounts.models import (
     ErasureRequest,
     PendingRegistration,
     SignInName,
+    StaffCase,
     User,
 )
 from mumaris.mail.models import Outbox
+from profiles import claims, services
 from profiles.models import Claim, Member, MemberFile, UpdateRequest
+from tests.conftest import make_user
 from tests.journey import (
     PASSWORD,
     code_in,
@@ -37,6 +43,7 @@ from tests.journey import (
 )
 from tests.registry import edit_fields, make_picture, make_registry_member
 from tests.roles import give_role, signed_in
+from tests.test_claim_review import make_claim
 
 pytestmark = pytest.mark.django_db
 PAGE, DATA, FILE = "account_privacy", "account_own_data", "account_own_data_file"
@@ -225,6 +232,48 @@ def test_erasure_is_cancelled_by_its_owner(here, member, smtp):
     assert ErasureRequest.objects.filter(state=State.ASKED).count() == 1
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "You have asked for the erasure too often. You can ask again at 25 November 2026, 12:00"),
+        ("ar", "تجاوزت عدد طلبات محو الحساب. يمكنك الطلب من جديد عند 25 نوفمبر 2026، 12:00"),
+    ],
+)
+def test_fourth_request_of_a_day_waits_and_is_told_until_when(member, other_member, language, told):
+    with time_machine.travel("2026-11-24T09:00:00Z", tick=False) as clock:
+        here = signed_in(member)
+        for _ in range(3):
+            press(here, "erase")
+            # A second tap counts nothing.
+            press(here, "erase")
+            press(here, "cancel_erase")
+        refused = press(here, "erase", language)
+        assert refused.status_code == 429
+        assert refused.headers["Retry-After"] == "86400"
+        page = refused.content.decode()
+        assert told in page
+        assert f'lang="{language}"' in page
+        assert not ErasureRequest.objects.filter(state=State.ASKED).exists()
+        assert Outbox.objects.filter(kind="erasure_asked").count() == 3
+        assert kinds_of(member.pk).count("erasure.asked") == 3
+        press(signed_in(other_member), "erase")
+        assert ErasureRequest.objects.get(state=State.ASKED).user == other_member, "each has a limit of their own"
+        clock.move_to(timezone.now() + timedelta(days=1))
+        press(signed_in(member), "erase")
+        assert ErasureRequest.objects.filter(user=member, state=State.ASKED).exists()
+        assert press(signed_in(member), "cancel_erase").status_code == 302
+
+
+def test_third_request_is_taken_back_however_often_it_is_asked_for(member):
+    """Whoever got in and asked shall not have used up the owner's way to stop it."""
+    for _ in range(3):
+        erasure.ask_erasure(user=member)
+        assert erasure.cancel_erasure(user=member)
+    with pytest.raises(LimitReached):
+        erasure.ask_erasure(user=member)
+    assert ErasureRequest.objects.filter(state=State.CANCELLED).count() == 3
+
+
 def test_erasure_needs_a_fresh_proof(here):
     let_proof_age(here)
     assert press(here, "erase").url.startswith(url("account_reauthenticate", language="en"))
@@ -308,15 +357,8 @@ def test_account_with_a_file_is_emptied_and_the_file_stays(here, member, file, t
 
 
 def test_emptied_account_leaves_its_file_to_be_linked_anew(member, file, reviewer, other_member):
-    from profiles import claims
-
     erasure.complete_erasure(erasure=erasure.ask_erasure(user=member), by=reviewer)
-    claim = claims.claim_member(
-        user=other_member,
-        membership_number=file.membership_number,
-        identity_number=file.identity_number,
-        birth_date=file.birth_date,
-    )
+    claim = make_claim(other_member, file)
     claims.approve_claim(claim=claim, reviewer=reviewer)
     assert Member.objects.get().user == other_member
 
@@ -412,6 +454,89 @@ def test_half_an_erasure_is_none(member, file, reviewer, monkeypatch):
     asked.refresh_from_db()
     assert (file.user_id, asked.state) == (member.pk, State.ASKED)
     assert not Outbox.objects.filter(kind="erasure_done").exists()
+
+
+# --- What others have noted about the account ---------------------------------------------------
+
+
+@pytest.fixture
+def administrator(db):
+    return give_role(make_user("admin@example.com", first_name="Laila", last_name="Ghamdi"), "administrator")
+
+
+def note_about(user, administrator, reviewer) -> StaffCase:
+    """Leave what staff write about an account: a case that waits, one that is over, and the log of the admin."""
+    ended = cases.ask_case(user=user, asked_by=administrator, kind="clear_mfa", reason="Noura lost her phone")
+    cases.refuse_case(case=ended, by=reviewer)
+    page = reverse("admin:accounts_user_change", args=[user.pk])
+    assert signed_in(administrator).post(page, {"is_active": "on"}).status_code == 302
+    LogEntry.objects.log_actions(administrator.pk, [user], CHANGE, change_message="Noura showed her ID card")
+    assert LogEntry.objects.filter(object_repr=user.email).count() == 2
+    return cases.ask_case(
+        user=user, asked_by=administrator, kind="change_email", reason="Noura", new_address="noura@example.com"
+    )
+
+
+@pytest.mark.parametrize("has_file", [True, False])
+def test_notes_of_staff_go_with_the_account(member, administrator, reviewer, has_file):
+    if has_file:
+        make_registry_member(member)
+    case = note_about(member, administrator, reviewer)
+    LogEntry.objects.log_actions(administrator.pk, [administrator], CHANGE, change_message="Stays")
+    other = LogEntry.objects.latest("pk")
+    assert erasure.complete_erasure(erasure=erasure.ask_erasure(user=member), by=reviewer) is has_file
+    assert not StaffCase.objects.exists()
+    assert not EmailChange.objects.exists()
+    log = LogEntry.objects.filter(object_id=str(case.user_id))
+    assert set(log.values_list("user", "object_repr", "change_message")) == {(administrator.pk, f"#{case.user_id}", "")}
+    assert log.count() == 2, "who acted and when stays"
+    other.refresh_from_db()
+    assert (other.object_repr, other.change_message) == (administrator.email, "Stays")
+    with pytest.raises(cases.CaseDecided):
+        cases.confirm_case(case=case, by=reviewer)
+    deliver()
+
+
+def test_nothing_that_names_somebody_stays_in_the_database(member, file, administrator, reviewer):
+    """Whoever looks for the address or the name of an emptied account finds them in no table but the mails'."""
+    note_about(member, administrator, reviewer)
+    kept = {"mail_outbox", "profiles_member"}
+    User.objects.filter(pk=member.pk).update(first_name="Zubaydah", last_name="Zubaydah")
+    erasure.complete_erasure(erasure=erasure.ask_erasure(user=member), by=reviewer)
+    found = set()
+    with connection.cursor() as cursor:
+        for table in set(connection.introspection.table_names()) - kept:
+            cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608
+            rows = str(cursor.fetchall())
+            found |= {table for word in ("member@example.com", "noura", "zubaydah") if word in rows.lower()}
+    assert found == set()
+
+
+def test_waiting_claim_of_an_erased_account_ends(member, reviewer):
+    claim = make_claim(member, make_registry_member())
+    assert erasure.complete_erasure(erasure=erasure.ask_erasure(user=member), by=reviewer) is True
+    claim.refresh_from_db()
+    assert claim.state == Claim.State.REFUSED
+    assert not Outbox.objects.filter(kind="claim_refused").exists(), "the last message is about the erasure"
+    with time_machine.travel(timezone.now() + timedelta(days=10), tick=False):
+        assert claims.tie_due_claims() == 0
+    assert not Member.objects.filter(user=member).exists()
+
+
+def test_request_that_is_decided_on_meanwhile_stops_no_erasure(member, file, there, reviewer, monkeypatch):
+    request = send_request(signed_in(member), file, name_latin="Noura Alharbi", evidence=make_picture())
+    withdraw = services.withdraw_update_request
+
+    def come_too_late(**named):
+        services.approve_update_request(request=request, reviewer=reviewer, revision=request.revision)
+        return withdraw(**named)
+
+    monkeypatch.setattr(services, "withdraw_update_request", come_too_late)
+    asked = erasure.ask_erasure(user=member)
+    there.post(page_of(asked), {"action": "complete"})
+    asked.refresh_from_db()
+    request.refresh_from_db()
+    assert (asked.state, request.state) == (State.DONE, UpdateRequest.State.APPROVED)
 
 
 # --- The list of staff --------------------------------------------------------------------------

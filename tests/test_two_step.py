@@ -13,10 +13,8 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from accounts import disowning, email_change, second_step
-from accounts.challenges import derive_code
-from accounts.erasure import ask_erasure
-from accounts.models import AccountEvent, ErasureRequest, Session, Throttle
+from accounts import second_step
+from accounts.models import AccountEvent, Session, Throttle
 from mumaris.mail.queue import queue_mail
 from tests.journey import (
     NEW_PASSWORD,
@@ -541,30 +539,3 @@ def test_admin_shows_nothing_of_what_proves_a_person(client, admin_user):
     from django.contrib import admin
 
     assert Authenticator not in admin.site._registry
-
-
-# --- An account that its owner brings back --------------------------------------------------------
-
-
-@pytest.mark.parametrize("way", ["disowned", "undone"])
-def test_what_an_intruder_added_goes_and_what_the_owner_had_stays(member, way):
-    """A passkey opens the account without a password: one that stayed would let the intruder in again."""
-    sign_in(Client(), member.email)
-    intruder = Client(REMOTE_ADDR="203.0.113.7")
-    sign_in(intruder, member.email)
-    device = member.devices.order_by("created_at").last()
-    old = Authenticator.objects.create(user=member, type="webauthn", data={"name": "mine", "credential": {}})
-    Authenticator.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=40))
-    added = Authenticator.objects.create(user=member, type="webauthn", data={"name": "theirs", "credential": {}})
-    ask_erasure(user=member)
-    if way == "disowned":
-        disowning.disown_sign_in(device)
-    else:
-        change = email_change.begin_email_change(member, "intruder@example.com")
-        email_change.complete_email_change(change, derive_code(email_change.challenge_of(change)))
-        email_change.undo_email_change(change)
-    assert list(member.authenticator_set.all()) == [old]
-    assert not Authenticator.objects.filter(pk=added.pk).exists()
-    assert not member.devices.known().exists()
-    assert ErasureRequest.objects.get().state == "cancelled"
-    assert {"mfa.passkey_removed", "erasure.cancelled"} <= set(kinds())
