@@ -40,3 +40,14 @@ def fresh_required(view):
         return view(request, *args, **kwargs) if is_fresh(request) else ask_proof(request)
 
     return wrapped
+
+
+def fresh_to_post(view):
+    """Let a page be looked at as ever, and take a post from somebody with a fresh proof alone."""
+
+    @wraps(view)
+    def wrapped(request, *args, **kwargs):
+        is_late = request.method == "POST" and not is_fresh(request)
+        return ask_proof(request) if is_late else view(request, *args, **kwargs)
+
+    return wrapped
