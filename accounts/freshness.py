@@ -26,9 +26,9 @@ def is_fresh(request: HttpRequest) -> bool:
     return time.time() - max(proofs) < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
 
 
-def ask_proof(request: HttpRequest) -> HttpResponse:
-    """Lead to the page that asks for the password, and from there back to a GET of this page."""
-    page = request.get_full_path() if request.method in {"GET", "HEAD"} else request.path
+def ask_proof(request: HttpRequest, page: str = "") -> HttpResponse:
+    """Lead to the page that asks for a proof, and from there back to a GET of ``page``, or else of this one."""
+    page = page or (request.get_full_path() if request.method in {"GET", "HEAD"} else request.path)
     return redirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': page})}")
 
 
