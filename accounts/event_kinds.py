@@ -22,6 +22,7 @@ register_events(
         "mfa.passkey_removed": _("Passkey removed."),
         "mfa.codes_made": _("New recovery codes made."),
         "mfa.code_used": _("A recovery code was used."),
+        "mfa.passkey_copied": _("A passkey was refused, because a copy of it may be in use."),
         "mfa.failed": _("Second step of signing in refused."),
         "password.changed": _("Password changed."),
         "reset.asked": _("A link to reset the password was asked for and sent to your email address."),

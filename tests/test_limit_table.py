@@ -23,6 +23,7 @@ WAITS = {
     limits.VISITOR_SENDS: [MINUTE] * 4 + [HOUR, HOUR],
     limits.ADDRESS_CHANGES: [0, 0, DAY],
     limits.EMAIL_CHANGES: [0, 0, DAY],
+    limits.NOTICES: [0] * 9 + [DAY],
     limits.CODE_TRIES_OF_MAILBOX: [0] * 49 + [DAY],
     limits.CLAIMS: [0] * 4 + [HOUR],
     limits.UPLOADS: [0] * 19 + [DAY],
@@ -31,7 +32,7 @@ WAITS = {
 WINDOWS = {
     limits.SIGN_IN_HERE: 15 * MINUTE, limits.SIGN_IN_ANYWHERE: DAY, limits.MAILBOX: HOUR, limits.VISITOR_SENDS: HOUR,
     limits.ADDRESS_CHANGES: DAY, limits.EMAIL_CHANGES: DAY, limits.CODE_TRIES_OF_MAILBOX: DAY, limits.CLAIMS: HOUR,
-    limits.UPLOADS: DAY, limits.UPDATE_REQUESTS: DAY,
+    limits.UPLOADS: DAY, limits.UPDATE_REQUESTS: DAY, limits.NOTICES: DAY,
 }  # fmt: skip
 EVERY = pytest.mark.parametrize("limit", WAITS, ids=lambda limit: limit.kind)
 
