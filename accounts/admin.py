@@ -5,8 +5,10 @@ from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
+from django.utils.decorators import method_decorator
 
 from accounts import case_admin, erasure_admin, event_admin, user_admin  # noqa: F401  (each registers its models)
+from accounts.freshness import fresh_to_post
 from accounts.masking import MaskedAdmin
 from accounts.models import Consent, EmailChange, PendingRegistration
 from mumaris.admin import PortalModelAdmin, ReadOnlyAdmin
@@ -20,8 +22,11 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
+@method_decorator(fresh_to_post, "changelist_view")
+@method_decorator(fresh_to_post, "changeform_view")
+@method_decorator(fresh_to_post, "delete_view")
 class RoleAdmin(PortalModelAdmin, GroupAdmin):
-    """Django's own page, with the manners of ours."""
+    """Django's own page, with the manners of ours: what a role may do, everybody may who has it."""
 
 
 @admin.register(PendingRegistration)

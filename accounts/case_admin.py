@@ -23,6 +23,10 @@ TAGS = {State.ASKED: "warn", State.CONFIRMED: "ok", State.REFUSED: "bad-t", Stat
 REFUSALS = {
     cases.OwnCase: gettext_lazy("You cannot decide on a case about your own account."),
     cases.SamePerson: gettext_lazy("You asked for this case. Another person must confirm it."),
+    cases.SameHand: gettext_lazy(
+        "You and the person who asked are not independent: one of you gave the other rights, or one person gave both "
+        "of you rights, in the last 7 days. Another person must confirm this case."
+    ),
     cases.NeedsAdministrator: gettext_lazy("The account belongs to staff. An administrator must confirm this case."),
     cases.AccountUnfit: gettext_lazy("This cannot be done for a disabled account or for the account of a superuser."),
     cases.CaseDecided: gettext_lazy("This case was decided on, stopped by its owner or expired meanwhile."),
@@ -87,6 +91,7 @@ class StaffCaseAdmin(ReadOnlyAdmin, MaskedAdmin):
         is_waiting = StaffCase.objects.asked().filter(pk=found.pk).exists()
         is_own = found.user_id == request.user.pk
         may_decide = is_waiting and not is_own and request.user.has_perm(CONFIRM)
+        hindrance = find_hindrance(found, request.user) if is_waiting else None
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -95,7 +100,15 @@ class StaffCaseAdmin(ReadOnlyAdmin, MaskedAdmin):
             "tag": TAGS[found.state],
             "ends_at": found.asked_at + CASE_LIFETIME if is_waiting else None,
             "may_refuse": may_decide,
-            "may_confirm": may_decide and found.asked_by_id != request.user.pk,
-            "is_asker": is_waiting and found.asked_by_id == request.user.pk,
+            "may_confirm": may_decide and not hindrance,
+            "hindrance": hindrance,
         }
         return TemplateResponse(request, "admin/accounts/staffcase/review.html", context)
+
+
+def find_hindrance(case: StaffCase, viewer) -> str | None:
+    """Return why somebody cannot be the second person of a case."""
+    if case.asked_by_id == viewer.pk:
+        return REFUSALS[cases.SamePerson]
+    may_confirm = viewer.has_perm(CONFIRM)
+    return REFUSALS[cases.SameHand] if may_confirm and cases.share_a_hand(case, viewer) else None

@@ -14,6 +14,7 @@ from accounts.email_change import AddressTaken, settle_change
 from accounts.events import record_event
 from accounts.managers import UNDO_LIFETIME
 from accounts.models import EmailChange, SignInName, StaffCase, User
+from accounts.rights import people_behind
 from mumaris.keys import current_code_key_id
 from mumaris.mail.queue import queue_mail
 
@@ -28,6 +29,10 @@ class OwnCase(Exception):
 
 class SamePerson(Exception):
     """Whoever has asked for a case does not confirm it."""
+
+
+class SameHand(Exception):
+    """One person may stand behind both who asked and who confirms: see ``people_behind``."""
 
 
 class CaseOpen(Exception):
@@ -105,7 +110,7 @@ def is_taken(address: str, user: User) -> bool:
 def confirm_case(*, case: StaffCase, by: User) -> StaffCase:
     """Do what a case asks for: exactly one of any number of callers does.
 
-    Raises OwnCase, SamePerson, NeedsAdministrator, AccountUnfit, CaseDecided, CaseOvertaken or AddressTaken.
+    Raises OwnCase, SamePerson, SameHand, NeedsAdministrator, AccountUnfit, CaseDecided, CaseOvertaken or AddressTaken.
     """
     try:
         with transaction.atomic():
@@ -114,6 +119,8 @@ def confirm_case(*, case: StaffCase, by: User) -> StaffCase:
             _check_account(case.user, by)
             if case.asked_by_id == by.pk:
                 raise SamePerson
+            if share_a_hand(case, by):
+                raise SameHand
             if case.user.is_staff and not by.has_perm(ADMINISTER):
                 raise NeedsAdministrator
             ACTS[case.kind](case)
@@ -122,6 +129,11 @@ def confirm_case(*, case: StaffCase, by: User) -> StaffCase:
     except IntegrityError:
         raise AddressTaken from None
     return case
+
+
+def share_a_hand(case: StaffCase, by: User) -> bool:
+    """Tell whether one person may stand behind both who asked and who decides."""
+    return case.asked_by_id is not None and bool(people_behind(case.asked_by_id) & people_behind(by.pk))
 
 
 def refuse_case(*, case: StaffCase, by: User) -> StaffCase:

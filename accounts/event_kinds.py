@@ -23,6 +23,7 @@ register_events(
         "mfa.codes_made": _("New recovery codes made."),
         "mfa.codes_removed": _("Recovery codes removed."),
         "mfa.code_used": _("A recovery code was used."),
+        "mfa.passkey_copied": _("A passkey was refused, because a copy of it may be in use."),
         "mfa.failed": _("Second step of signing in refused."),
         "password.changed": _("Password changed."),
         "reset.asked": _("A link to reset the password was asked for and sent to your email address."),

@@ -26,9 +26,9 @@ def is_fresh(request: HttpRequest) -> bool:
     return time.time() - max(proofs) < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
 
 
-def ask_proof(request: HttpRequest) -> HttpResponse:
-    """Lead to the page that asks for the password, and from there back to a GET of this page."""
-    page = request.get_full_path() if request.method in {"GET", "HEAD"} else request.path
+def ask_proof(request: HttpRequest, page: str = "") -> HttpResponse:
+    """Lead to the page that asks for a proof, and from there back to a GET of ``page``, or else of this one."""
+    page = page or (request.get_full_path() if request.method in {"GET", "HEAD"} else request.path)
     return redirect(f"{reverse('account_reauthenticate')}?{urlencode({'next': page})}")
 
 
@@ -38,5 +38,16 @@ def fresh_required(view):
     @wraps(view)
     def wrapped(request, *args, **kwargs):
         return view(request, *args, **kwargs) if is_fresh(request) else ask_proof(request)
+
+    return wrapped
+
+
+def fresh_to_post(view):
+    """Let a page be looked at as ever, and take a post from somebody with a fresh proof alone."""
+
+    @wraps(view)
+    def wrapped(request, *args, **kwargs):
+        is_late = request.method == "POST" and not is_fresh(request)
+        return ask_proof(request) if is_late else view(request, *args, **kwargs)
 
     return wrapped

@@ -75,9 +75,9 @@ class ProofForm(forms.Form):
     credential = CredentialField(required=False)
     factor = None
 
-    def __init__(self, *args, user, request, **kwargs):
+    def __init__(self, *args, user, request, purpose, **kwargs):
         super().__init__(*args, **kwargs)
-        self.user, self.request = user, request
+        self.user, self.request, self.purpose = user, request, purpose
         if self.data.get("credential"):
             self.fields["code"].required = False
 
@@ -96,7 +96,8 @@ class ProofForm(forms.Form):
 
     def prove(self, cleaned):
         if cleaned["credential"]:
-            return second_step.prove_by_passkey(user=self.user, credential=cleaned["credential"])
+            credential = cleaned["credential"]
+            return second_step.prove_by_passkey(user=self.user, credential=credential, purpose=self.purpose)
         return second_step.prove_by_code(user=self.user, code=cleaned["code"])
 
 

@@ -8,6 +8,9 @@ from accounts.second_step import CHANGED_MAIL
 from mumaris.mail.kinds import Kind, Letter, register
 from mumaris.mail.models import Lane, Outbox
 
+# Notices of something that signs nobody out.
+CHANGES_NOTHING = {"code_used", "passkey_copied"}
+
 
 def say_change(what: str) -> tuple[str, str]:
     """Return the subject and the sentence for a change."""
@@ -36,13 +39,17 @@ def say_change(what: str) -> tuple[str, str]:
             _("A recovery code of your account was used"),
             _("A recovery code was used in place of your app or passkey. It does not work again."),
         ),
+        "passkey_copied": (
+            _("A passkey of your account was refused"),
+            _("A copy of this passkey may be in use. Remove the passkey from your account and add a new one."),
+        ),
     }[what]
 
 
 def write_second_step_changed(row: Outbox) -> Letter:
     user, what = user_of(row), row.references["what"]
     subject, sentence = say_change(what)
-    signed_out = [] if what == "code_used" else [_("You were signed out of other devices.")]
+    signed_out = [] if what in CHANGES_NOTHING else [_("You were signed out of other devices.")]
     return Letter(
         subject=subject,
         title=subject,

@@ -1,17 +1,23 @@
 """Passkeys: the two ceremonies of WebAuthn, through allauth's tables and the fido2 library.
 
 A passkey is kept on the person's device and asks there for a finger, face or number, so that it signs in
-alone. What a browser sends is cut down to the fields that we know before any library reads it.
+alone. What a browser sends is cut down to the fields that we know before any library reads it. A question
+(WebAuthn's challenge) is kept in the session with what it was asked for and of whom, and serves once.
 """
 
 import re
+import time
+from contextlib import contextmanager
+from enum import StrEnum
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.internal import auth
 from cryptography.exceptions import InvalidSignature
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db import transaction
 
+from accounts.captcha_tokens import spend_once
 from accounts.models import User
 
 ENCODED = re.compile(r"[A-Za-z0-9_-]{1,4000}={0,2}")
@@ -21,28 +27,56 @@ ATTESTATION = {"clientDataJSON", "attestationObject"}
 REFUSALS = (ValidationError, ValueError, TypeError, KeyError, IndexError, AttributeError, InvalidSignature)
 
 
+# Seconds that a question may be answered.
+QUESTION_LIFETIME = 10 * 60
+# Where the signatures of a passkey are counted, beside what allauth keeps of it.
+COUNT = "sign_count"
+
+
+class Purpose(StrEnum):
+    """What a question is asked for: its answer opens nothing else."""
+
+    ADD = "add"
+    SIGN_IN = "sign-in"
+    SECOND_STEP = "second-step"
+    ONCE_MORE = "once-more"
+
+
 class WrongPasskey(Exception):
     """Not a passkey of this account, not of this site, or not an answer to the last question asked."""
 
 
+class CopiedPasskey(WrongPasskey):
+    """The right signature with a counter that went back, as it would with a copy of ``passkey``."""
+
+    def __init__(self, passkey: Authenticator):
+        super().__init__(passkey.pk)
+        self.passkey = passkey
+
+
 def begin_registration(user: User) -> dict:
-    """Return what the browser is asked for a new passkey; its challenge is kept in the session."""
-    return auth.begin_registration(user, passwordless=True)
+    """Return what the browser is asked for a new passkey."""
+    wish = auth.begin_registration(user, passwordless=True)
+    _keep_question(Purpose.ADD, user)
+    return wish
 
 
-def begin_proof(user: User | None) -> dict:
+def begin_proof(user: User | None, purpose: Purpose) -> dict:
     """Return what the browser is asked for a proof: by a passkey of ``user``, or by any that it holds."""
-    return auth.begin_authentication(user)
+    wish = auth.begin_authentication(user)
+    _keep_question(purpose, user)
+    return wish
 
 
-def check_registration(credential: object) -> dict:
+def check_registration(user: User, credential: object) -> dict:
     """Return the part of a new passkey that is stored. Raises WrongPasskey."""
     try:
-        tidied = _tidy(credential, ATTESTATION)
-        made = auth.parse_registration_response(tidied)
-        _refuse_other_origin(made.response.client_data.origin)
-        if not auth.complete_registration(tidied).is_user_verified():
-            raise ValueError("the person was not asked")
+        with _question(Purpose.ADD, user):
+            tidied = _tidy(credential, ATTESTATION)
+            made = auth.parse_registration_response(tidied)
+            _refuse_other_origin(made.response.client_data.origin)
+            if not auth.complete_registration(tidied).is_user_verified():
+                raise ValueError("the person was not asked")
     except REFUSALS as refused:
         raise WrongPasskey from refused
     # Says to allauth that it signs in alone: its challenge asked for that.
@@ -57,16 +91,55 @@ def find_owner(credential: object) -> User:
         raise WrongPasskey from refused
 
 
-def check_proof(user: User, credential: object) -> Authenticator:
-    """Return the passkey of ``user`` that has signed the last challenge of this session. Raises WrongPasskey."""
+def check_proof(user: User, credential: object, purpose: Purpose) -> Authenticator:
+    """Return the passkey of ``user`` that has signed the last question. Raises WrongPasskey, or CopiedPasskey."""
     try:
-        tidied = _tidy(credential, ASSERTION)
-        _refuse_other_origin(auth.parse_authentication_response(tidied).response.client_data.origin)
-        passkey = auth.complete_authentication(user, tidied)
+        with _question(purpose, None if purpose == Purpose.SIGN_IN else user):
+            tidied = _tidy(credential, ASSERTION)
+            said = auth.parse_authentication_response(tidied).response
+            _refuse_other_origin(said.client_data.origin)
+            passkey = auth.complete_authentication(user, tidied)
     except REFUSALS as refused:
         raise WrongPasskey from refused
     passkey.user = user
+    _count_signature(passkey, said.authenticator_data.counter)
     return passkey
+
+
+def _keep_question(purpose: Purpose, user: User | None) -> None:
+    bound = {"purpose": purpose.value, "user": user and user.pk, "at": int(time.time())}
+    auth.set_state(auth.get_state() | bound)
+
+
+@contextmanager
+def _question(purpose: Purpose, user: User | None):
+    """Hand out the last question of this session for one answer, right or wrong. Raises ValueError or KeyError."""
+    kept = auth.get_state() or {}
+    try:
+        is_meant = (kept["purpose"], kept["user"]) == (purpose.value, user and user.pk)
+        if not is_meant or time.time() - kept["at"] > QUESTION_LIFETIME:
+            raise ValueError("no such question")
+        # Held by the database: of parallel posts each has read the session before it is written.
+        if not spend_once(f"passkey {kept['challenge']}", QUESTION_LIFETIME):
+            raise ValueError("answered before")
+        yield
+    finally:
+        auth.clear_state()
+
+
+def _count_signature(passkey: Authenticator, count: int) -> None:
+    """Keep how often a key has signed: only a copy sets it back; many keys do not count. Raises WrongPasskey."""
+    with transaction.atomic():
+        locked = Authenticator.objects.select_for_update().filter(pk=passkey.pk).first()
+        if locked is None:
+            # Removed at this moment.
+            raise WrongPasskey
+        before = locked.data.get(COUNT, locked.wrap().authenticator_data.counter)
+        if count <= before and (count or before):
+            raise CopiedPasskey(passkey)
+        if count != before:
+            locked.data[COUNT] = count
+            locked.save(update_fields=["data"])
 
 
 def _refuse_other_origin(origin: str) -> None:

@@ -19,6 +19,7 @@ from accounts import passkeys, second_step
 from accounts.adapter import forget_second_step_tries
 from accounts.forms import PROVED_BY
 from accounts.mfa_forms import CredentialField, ProofForm
+from accounts.passkeys import Purpose
 from accounts.second_step import WrongProof
 from accounts.sessions import REMEMBER
 from accounts.views import redirect_to_sign_in, refuse_over_limit, visitors_only
@@ -26,17 +27,19 @@ from mumaris.views import name_retry_after
 
 # What static/js/passkey.js asks a page for, at the press of its button.
 OPTIONS = "options"
+TEMPLATES = {Purpose.SECOND_STEP: "mfa/authenticate.html", Purpose.ONCE_MORE: "mfa/reauthenticate.html"}
 
 
-def take_proof(request, user, template: str, accept):
+def take_proof(request, user, purpose: Purpose, accept):
     """Ask ``user`` for a code or a passkey, and answer a right one with ``accept(factor)``."""
+    template, asked = TEMPLATES[purpose], {"user": user, "request": request, "purpose": purpose}
     if OPTIONS in request.GET:
-        return JsonResponse(passkeys.begin_proof(user))
+        return JsonResponse(passkeys.begin_proof(user, purpose))
     if request.method != "POST":
-        return show_proof_page(request, template, ProofForm(user=user, request=request))
+        return show_proof_page(request, template, ProofForm(**asked))
     if refusal := refuse_over_limit(request, "any", "sign-in"):
         return refusal
-    form = ProofForm(request.POST, user=user, request=request)
+    form = ProofForm(request.POST, **asked)
     if not form.is_valid():
         return show_proof_page(request, template, form)
     forget_second_step_tries(request, user)
@@ -80,7 +83,7 @@ def authenticate(request):
         with transaction.atomic():
             return stage.exit()
 
-    return take_proof(request, user, "mfa/authenticate.html", accept)
+    return take_proof(request, user, Purpose.SECOND_STEP, accept)
 
 
 @visitors_only
@@ -89,7 +92,8 @@ def login_passkey(request):
     if refusal := refuse_over_limit(request, "any"):
         return refusal
     if request.method != "POST":
-        return JsonResponse(passkeys.begin_proof(None)) if OPTIONS in request.GET else redirect("account_login")
+        is_asked = OPTIONS in request.GET
+        return JsonResponse(passkeys.begin_proof(None, Purpose.SIGN_IN)) if is_asked else redirect("account_login")
     if refusal := refuse_over_limit(request, "sign-in"):
         return refusal
     try:
@@ -130,7 +134,7 @@ def reauthenticate(request):
         post_authentication(request, factor, reauthenticated=True)
         return redirect(get_next_redirect_url(request) or "profile")
 
-    return take_proof(request, user, "mfa/reauthenticate.html", accept)
+    return take_proof(request, user, Purpose.ONCE_MORE, accept)
 
 
 def reauthenticate_passkey(request):

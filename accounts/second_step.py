@@ -16,11 +16,11 @@ from allauth.mfa.webauthn.internal.auth import WebAuthn
 from cryptography.fernet import InvalidToken
 from django.db import transaction
 
-from accounts import passkeys
+from accounts import limits, passkeys
 from accounts.captcha_tokens import spend_once
 from accounts.events import record_event
 from accounts.models import User
-from accounts.passkeys import WrongPasskey
+from accounts.passkeys import CopiedPasskey, Purpose, WrongPasskey
 from mumaris.keys import box
 from mumaris.mail.queue import queue_mail
 
@@ -90,20 +90,31 @@ def prove_by_code(*, user: User, code: str) -> Authenticator:
 def prove_by_passkey_alone(*, credential: object) -> Authenticator:
     """Return the passkey of whomever the answer names, when it is theirs. Raises WrongProof."""
     try:
-        return passkeys.check_proof(passkeys.find_owner(credential), credential)
-    except WrongPasskey:
+        return passkeys.check_proof(passkeys.find_owner(credential), credential, Purpose.SIGN_IN)
+    except WrongPasskey as refused:
         # In nobody's history: a stranger may have written any account's number into the answer.
-        record_event("mfa.failed", refused=True, subject="passkey")
-        raise WrongProof from None
+        raise _refuse_passkey(refused, None) from None
 
 
-def prove_by_passkey(*, user: User, credential: object) -> Authenticator:
+def prove_by_passkey(*, user: User, credential: object, purpose: Purpose) -> Authenticator:
     """Return the passkey that has answered the last question of this session. Raises WrongProof."""
     try:
-        return passkeys.check_proof(user, credential)
-    except WrongPasskey:
+        return passkeys.check_proof(user, credential, purpose)
+    except WrongPasskey as refused:
+        raise _refuse_passkey(refused, user) from None
+
+
+def _refuse_passkey(refused: WrongPasskey, user: User | None) -> WrongProof:
+    """Record a refusal; of a copy, whose signature was right, the owner is told."""
+    if not isinstance(refused, CopiedPasskey):
         record_event("mfa.failed", user=user, refused=True, subject="passkey")
-        raise WrongProof from None
+        return WrongProof()
+    owner = refused.passkey.user
+    with transaction.atomic():
+        record_event("mfa.passkey_copied", user=owner, refused=True, subject="passkey")
+        if limits.allows(limits.NOTICES, CHANGED_MAIL, owner.pk):
+            queue_mail(CHANGED_MAIL, owner.email, user=owner.pk, what="passkey_copied")
+    return WrongProof()
 
 
 def spend_app_code(app: Authenticator, code: str) -> bool:
@@ -162,7 +173,7 @@ def remove_app(*, user: User) -> User:
 def add_passkey(*, user: User, name: str, credential: object) -> User:
     """Add a passkey under a name. Raises WrongProof, or NotPossible when there are too many."""
     try:
-        checked = passkeys.check_registration(credential)
+        checked = passkeys.check_registration(user, credential)
     except WrongPasskey:
         record_event("mfa.failed", user=user, refused=True, subject="passkey")
         raise WrongProof from None
@@ -186,8 +197,11 @@ def remove_passkey(*, user: User, passkey: Authenticator) -> User:
 
 
 def rename_passkey(*, passkey: Authenticator, name: str) -> None:
-    passkey.wrap().name = name
-    passkey.save(update_fields=["data"])
+    with transaction.atomic():
+        # Its count stands in the same column.
+        passkey = Authenticator.objects.select_for_update().get(pk=passkey.pk)
+        passkey.wrap().name = name
+        passkey.save(update_fields=["data"])
 
 
 def make_codes(*, user: User) -> User:

@@ -6,12 +6,13 @@ from django.forms import ModelMultipleChoiceField
 from django.http import Http404, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from accounts import cases, closing
 from accounts.email_change import AddressTaken
-from accounts.freshness import fresh_required
+from accounts.freshness import fresh_required, fresh_to_post
 from accounts.masking import MaskedAdmin, show_address
 from accounts.models import StaffCase, User
 from accounts.password_reset import request_reset
@@ -58,6 +59,7 @@ class RoleField(ModelMultipleChoiceField):
 
 
 @admin.register(User)
+@method_decorator(fresh_to_post, "changeform_view")
 class UserAdmin(MaskedAdmin):
     list_display = ["email", "first_name", "last_name", "language", "is_active", "is_staff", "date_joined"]
     list_filter = ["is_active", "is_staff", "language"]
@@ -107,12 +109,17 @@ class UserAdmin(MaskedAdmin):
     # --- Rights -------------------------------------------------------------------------------
 
     def save_model(self, request, obj, form, change):
+        """Write what the form has changed and no more, on the locked row: its owner may be changing the password."""
+        locked = User.objects.select_for_update().get(pk=obj.pk)
+        if not self.has_change_permission(request, locked):
+            raise PermissionDenied
         form.rights_before = read_rights(obj.pk)
-        super().save_model(request, obj, form, change)
+        obj.save(update_fields=sorted({"is_active", "is_staff", "is_superuser"} & set(form.changed_data)))
 
     def save_related(self, request, form, formsets, change):
-        # Groups are written here, in the transaction that the page has open.
-        super().save_related(request, form, formsets, change)
+        # In the transaction that the page has open, which holds the row.
+        if "groups" in form.changed_data:
+            super().save_related(request, form, formsets, change)
         record_rights(form.instance, before=form.rights_before)
 
     # --- Reset mails --------------------------------------------------------------------------

@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 from django.contrib.admin import AdminSite, ModelAdmin, ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import SEARCH_VAR
+from django.contrib.admin.views.main import ORDER_VAR, SEARCH_VAR
 from django.core.exceptions import PermissionDenied, SuspiciousOperation, ValidationError
 from django.db.models import Q
-from django.http import HttpResponseRedirect
+from django.http import HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -112,6 +112,14 @@ class PortalModelAdmin(ModelAdmin):
         # A filter of our own goes by the name of its parameter.
         names = {getattr(entry, "parameter_name", entry) for entry in self.list_filter}
         return lookup.partition("__")[0] in names and super().lookup_allowed(lookup, value, request)
+
+    def list_query(self, request) -> str:
+        """Return how the address searches, filters and orders the list, and nothing else that stands in it."""
+        kept = QueryDict(mutable=True)
+        for name, values in request.GET.lists():
+            if name in {SEARCH_VAR, ORDER_VAR} or self.lookup_allowed(name, values[-1], request):
+                kept.setlist(name, values)
+        return kept.urlencode()
 
 
 class ReadOnlyAdmin(PortalModelAdmin):

@@ -8,7 +8,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.freshness import fresh_required
+from accounts.freshness import ask_proof, is_fresh
 from accounts.limits import LimitReached
 from mumaris.text import format_time
 from profiles.exports import MAX_ROWS, export_rows
@@ -26,15 +26,18 @@ class ExportMixin:
     def may_export(self, request) -> bool:
         return request.user.has_perm(f"profiles.export_{self.opts.model_name}")
 
+    def export_address(self, request) -> str:
+        """Return the page that exports the list as it is filtered: whoever proves who they are comes back to it."""
+        return f"{reverse(f'admin:profiles_{self.opts.model_name}_export')}?{self.list_query(request)}"
+
     def changelist_view(self, request, extra_context=None):
-        address = f"{reverse(f'admin:profiles_{self.opts.model_name}_export')}?{request.GET.urlencode()}"
-        shown = {"export_address": address} if self.may_export(request) else {}
+        shown = {"export_address": self.export_address(request)} if self.may_export(request) else {}
         return super().changelist_view(request, (extra_context or {}) | shown)
 
     def export(self, request):
         if not self.may_export(request) or not self.has_view_permission(request):
             raise PermissionDenied
-        return fresh_required(self.export_list)(request)
+        return self.export_list(request) if is_fresh(request) else ask_proof(request, self.export_address(request))
 
     def export_list(self, request):
         try:

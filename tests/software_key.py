@@ -22,6 +22,8 @@ class SoftwareKey:
         self.site = hashlib.sha256((site or settings.PUBLIC_HOST).encode()).digest()
         self.owner = b""
         self.flags = FLAG.UP | FLAG.UV
+        # How often it has signed; None for a key that does not count, as those that phones keep in step.
+        self.count: int | None = 0
 
     def _say(self, kind: str, challenge: str) -> CollectedClientData:
         return CollectedClientData.create(kind, websafe_decode(challenge), self.origin)
@@ -32,7 +34,7 @@ class SoftwareKey:
         self.owner = websafe_decode(wish["user"]["id"])
         public = ES256.from_cryptography_key(self.private.public_key())
         held = AttestedCredentialData.create(b"\0" * 16, self.identity, public)
-        data = AuthenticatorData.create(self.site, self.flags | FLAG.AT, 0, held)
+        data = AuthenticatorData.create(self.site, self.flags | FLAG.AT, self.count or 0, held)
         attested = AttestationObject.create("none", data, {})
         return self._write(
             clientDataJSON=self._say("webauthn.create", wish["challenge"]), attestationObject=attested
@@ -41,7 +43,9 @@ class SoftwareKey:
     def prove(self, options: dict) -> str:
         """Return the answer to a sign-in or a proof, as the page posts it."""
         said = self._say("webauthn.get", options["publicKey"]["challenge"])
-        data = AuthenticatorData.create(self.site, self.flags, 1)
+        if self.count is not None:
+            self.count += 1
+        data = AuthenticatorData.create(self.site, self.flags, self.count or 0)
         signature = self.private.sign(data + said.hash, ec.ECDSA(SHA256()))
         return self._write(
             clientDataJSON=said, authenticatorData=data, signature=signature, userHandle=self.owner

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 import time_machine
 from allauth.account.models import EmailAddress
+from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.test import Client
 from django.urls import reverse
@@ -281,6 +282,98 @@ def test_decision_asks_for_a_fresh_proof(case, senior, member):
     assert "reauthenticate" in answer.url
     member.refresh_from_db()
     assert member.email == OLD
+
+
+# --- Two people who are two --------------------------------------------------------------------------
+
+
+def rights_from(granter, user, role: str):
+    """Give a role as the page of accounts does."""
+    group = Group.objects.get(name=role)
+    answer = signed_in(granter).post(
+        reverse("admin:accounts_user_change", args=[user.pk]),
+        {"is_active": "on", "is_staff": "on", "groups": [group.pk]},
+    )
+    assert answer.status_code == 302
+    return User.objects.get(pk=user.pk)
+
+
+@pytest.fixture
+def administrator(db):
+    user = make_user("admin@example.com", first_name="Laila", last_name="Ghamdi")
+    return give_role(user, "administrator")
+
+
+def second_account(number: int = 1):
+    return make_user(f"second{number}@example.com", first_name="Laila", last_name="Ghamdi")
+
+
+def ask_about(member, by):
+    return cases.ask_case(user=member, asked_by=by, kind="change_email", reason=REASON, new_address=NEW)
+
+
+@pytest.mark.parametrize("language", ["ar", "en"])
+def test_who_gave_the_asker_a_role_lately_does_not_confirm(administrator, member, senior, language):
+    case = ask_about(member, rights_from(administrator, second_account(), "support"))
+    here = signed_in(administrator, language)
+    said = "في آخر 7 أيام" if language == "ar" else "in the last 7 days"
+    page = here.get(case_page(case)).content.decode()
+    assert said in page
+    assert 'value="confirm"' not in page
+    assert 'value="refuse"' in page, "to refuse gives nobody anything"
+    assert said in press(here, case, "confirm")
+    with pytest.raises(cases.SameHand):
+        cases.confirm_case(case=case, by=administrator)
+    member.refresh_from_db()
+    assert member.email == OLD
+    assert 'value="confirm"' in signed_in(senior).get(case_page(case)).content.decode()
+    cases.confirm_case(case=case, by=senior)
+
+
+def test_who_got_a_role_from_the_asker_lately_does_not_confirm(administrator, member):
+    case = ask_about(member, administrator)
+    second = rights_from(administrator, second_account(), "senior reviewer")
+    with pytest.raises(cases.SameHand):
+        cases.confirm_case(case=case, by=second)
+
+
+def test_two_who_got_their_roles_from_one_do_not_confirm_for_each_other(administrator, member):
+    asker = rights_from(administrator, second_account(1), "support")
+    confirmer = rights_from(administrator, second_account(2), "senior reviewer")
+    with pytest.raises(cases.SameHand):
+        cases.confirm_case(case=ask_about(member, asker), by=confirmer)
+
+
+def test_role_passed_on_by_a_second_account_leads_back_to_the_first(administrator, member):
+    second = rights_from(administrator, second_account(1), "administrator")
+    asker = rights_from(second, second_account(2), "support")
+    with pytest.raises(cases.SameHand):
+        cases.confirm_case(case=ask_about(member, asker), by=administrator)
+
+
+def test_disabled_account_of_staff_that_is_opened_again_counts_as_given(administrator, member, supporter):
+    User.objects.filter(pk=supporter.pk).update(is_active=False)
+    case = ask_about(member, rights_from(administrator, supporter, "support"))
+    assert AccountEvent.objects.filter(user=supporter, kind="account.enabled").exists()
+    assert not AccountEvent.objects.filter(user=supporter, kind="rights.changed").exists()
+    with pytest.raises(cases.SameHand):
+        cases.confirm_case(case=case, by=administrator)
+
+
+def test_role_given_a_week_ago_is_no_hindrance(administrator, member):
+    asker = rights_from(administrator, second_account(), "support")
+    with time_machine.travel(timezone.now() + timedelta(days=7, minutes=1), tick=True):
+        cases.confirm_case(case=ask_about(member, asker), by=administrator)
+    member.refresh_from_db()
+    assert member.email == NEW
+
+
+def test_roles_from_different_people_are_no_hindrance(administrator, member):
+    other = give_role(make_user("admin2@example.com", first_name="Saad", last_name="Qahtani"), "administrator")
+    asker = rights_from(administrator, second_account(1), "support")
+    cases.confirm_case(
+        case=ask_about(member, asker), by=rights_from(other, second_account(2), "senior reviewer")
+    )  # fmt: skip
 
 
 # --- What may happen meanwhile ----------------------------------------------------------------------

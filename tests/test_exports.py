@@ -4,6 +4,7 @@ import csv
 import io
 from datetime import timedelta
 from itertools import chain
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import time_machine
@@ -17,6 +18,7 @@ from profiles import exports
 from profiles.exports import escape_cell, write_lines
 from profiles.models import Member, RecordView, UpdateRequest
 from tests.conftest import make_user
+from tests.journey import PASSWORD
 from tests.registry import make_registry_member
 from tests.roles import give_role, signed_in
 
@@ -191,6 +193,36 @@ def test_export_asks_for_a_fresh_proof(here):
         for answer in (here.get(f"{MEMBERS}?q=1"), here.post(MEMBERS)):
             assert "reauthenticate" in answer.url
     assert not AccountEvent.objects.filter(kind="export.done").exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_proof_leads_back_to_the_list_as_it_was_filtered(senior, here, member, method):
+    file, _other = make_registry_member(member), make_registry_member()
+    search, more = f"?q={file.membership_number}", "&nonsense=secret&user__password__startswith=a&p=2&q2="
+    with time_machine.travel(timezone.now() + timedelta(minutes=14), tick=True):
+        here.get(reverse("admin:index"))
+    with time_machine.travel(timezone.now() + timedelta(minutes=16), tick=True):
+        asked = getattr(here, method)(MEMBERS + search + more, {"password": "Zq7!secret"} if method == "post" else None)
+        back = parse_qs(urlsplit(asked.url).query)["next"]
+        assert back == [MEMBERS + search], "the filters of the list and nothing besides"
+        assert f'name="next" value="{MEMBERS + search}"' in here.get(asked.url).content.decode()
+        assert file.membership_number not in str(dict(here.session)), "the address alone holds it"
+        answer = here.post(urlsplit(asked.url).path, {"password": PASSWORD, "next": back[0]}, follow=True)
+        assert answer.redirect_chain[-1][0] == MEMBERS + search
+        assert "1 row" in answer.content.decode()
+        rows = read_file(here.post(answer.redirect_chain[-1][0]))[1:]
+    assert [row[0] for row in rows] == [file.membership_number]
+
+
+@pytest.mark.django_db
+def test_filters_of_requests_come_back_too(here):
+    wanted = "?state=rejected&reviewer=all&age=overdue&o=1.-2"
+    with time_machine.travel(timezone.now() + timedelta(minutes=14), tick=True):
+        here.get(reverse("admin:index"))
+    with time_machine.travel(timezone.now() + timedelta(minutes=16), tick=True):
+        asked = here.post(f"{REQUESTS}{wanted}&member__user__password=a")
+    assert parse_qs(urlsplit(asked.url).query)["next"] == [REQUESTS + wanted]
 
 
 QUERIES = ["?user__password__startswith=a", "?nonsense=1", "?p=-1", "?state=%00", "?reviewer=x", "?q=%ED%A0%80"]

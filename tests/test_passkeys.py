@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts import limits, second_step
 from accounts.models import AccountEvent, Throttle
-from tests.journey import deliver, mails_to, sign_in, subject_of, text_of, url
+from tests.journey import deliver, mails_to, sign_in, subject_of, text_of, url, waiting
 from tests.roles import add_app
 from tests.software_key import FLAG, SoftwareKey
 from tests.test_two_step import is_signed_in, kinds
@@ -224,7 +224,7 @@ def another_key(key: SoftwareKey, **changes) -> SoftwareKey:
     other = SoftwareKey(origin=changes.get("origin"), site=changes.get("site"))
     other.private = changes.get("private", key.private)
     other.identity, other.owner = changes.get("identity", key.identity), changes.get("owner", key.owner)
-    other.flags = changes.get("flags", key.flags)
+    other.flags, other.count = changes.get("flags", key.flags), key.count
     return other
 
 
@@ -340,3 +340,160 @@ def test_recovery_codes_open_an_account_whose_passkey_is_lost(client, member, ke
     sign_in(client, member.email)
     client.post(url(STEP), {"code": code})
     assert is_signed_in(client)
+
+
+# --- A question serves once, and what it was asked for ------------------------------------------------
+
+
+def reauthenticate(client, credential: str) -> bool:
+    page = url("mfa_view_recovery_codes")
+    return client.post(url("mfa_reauthenticate"), {"credential": credential, "next": page}).status_code == 302
+
+
+def test_question_of_a_sign_in_is_none_of_the_second_step(client, member, key):
+    sign_in(client, member.email)
+    wish = options(client, LOGIN)
+    page = client.post(url(STEP), {"credential": key.prove(wish)})
+    assert "لم يُقبل مفتاح المرور." in page.content.decode()
+    assert not is_signed_in(client)
+
+
+def test_question_of_the_second_step_signs_nobody_in_alone(client, member, key):
+    sign_in(client, member.email)
+    wish = options(client, STEP)
+    client.post(url(LOGIN), {"credential": key.prove(wish)})
+    assert not is_signed_in(client)
+
+
+def test_question_for_a_new_passkey_is_no_proof(client, member, key):
+    passkey_sign_in(client, key)
+    assert not reauthenticate(client, key.prove(options(client, ADD)))
+    assert reauthenticate(client, key.prove(options(client, "mfa_reauthenticate")))
+
+
+def test_question_for_a_proof_adds_no_passkey(client, member, key):
+    passkey_sign_in(client, key)
+    wish = options(client, ADD)["publicKey"]
+    asked = options(client, "mfa_reauthenticate")["publicKey"]["challenge"]
+    answer = SoftwareKey().make({"publicKey": wish | {"challenge": asked}})
+    assert client.post(url(ADD), {"name": "x1", "credential": answer}).status_code == 200
+    assert Authenticator.objects.filter(type="webauthn").count() == 1
+
+
+def test_question_to_one_person_is_not_answered_by_another(client, member, key, other_member):
+    theirs, owner = SoftwareKey(), Client()
+    sign_in(owner, other_member.email)
+    add_passkey(owner, theirs)
+    sign_in(client, member.email)
+    wish = options(client, STEP)
+    kept = client.session["mfa.webauthn.state"]
+    client.post(url(STEP), {"action": "cancel"})
+    sign_in(client, other_member.email)
+    session = client.session
+    session["mfa.webauthn.state"] = kept
+    session.save()
+    client.post(url(STEP), {"credential": theirs.prove(wish)})
+    assert not is_signed_in(client)
+    client.post(url(STEP), {"credential": theirs.prove(options(client, STEP))})
+    assert is_signed_in(client)
+
+
+def test_wrong_answer_uses_the_question_up(client, member, key):
+    wish = options(client, LOGIN)
+    client.post(url(LOGIN), {"credential": another_key(key, private=SoftwareKey().private).prove(wish)})
+    client.post(url(LOGIN), {"credential": key.prove(wish)})
+    assert not is_signed_in(client)
+
+
+def test_question_that_comes_back_with_an_old_session_has_served(client, member, key):
+    """Parallel posts of one session each read the question before the first has taken it away."""
+    wish, old = options(client, LOGIN), Client()
+    kept = client.session["mfa.webauthn.state"]
+    client.post(url(LOGIN), {"credential": key.prove(wish)})
+    assert is_signed_in(client)
+    options(old, LOGIN)
+    session = old.session
+    session["mfa.webauthn.state"] = kept
+    session.save()
+    old.post(url(LOGIN), {"credential": key.prove(wish)})
+    assert not is_signed_in(old)
+
+
+def test_question_is_open_for_ten_minutes(client, member, key):
+    for minutes, answered in ((11, False), (9, True)):
+        wish = options(client, LOGIN)
+        with time_machine.travel(timezone.now() + timedelta(minutes=minutes), tick=True):
+            client.post(url(LOGIN), {"credential": key.prove(wish)})
+            assert is_signed_in(client) is answered
+
+
+# --- A copy ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("counted", [3, 2, 0], ids=["the same", "less", "none"])
+def test_counter_that_goes_back_is_refused_and_told(member, key, smtp, counted, language):
+    member.language = language
+    member.save()
+    for _ in range(3):
+        passkey_sign_in(Client(), key)
+    AccountEvent.objects.all().delete()
+    copy = another_key(key)
+    copy.count = None if counted == 0 else counted - 1
+    thief = Client()
+    passkey_sign_in(thief, copy)
+    assert not is_signed_in(thief)
+    [event] = AccountEvent.objects.all()
+    assert (event.kind, event.outcome, event.user) == ("mfa.passkey_copied", "refused", member)
+    deliver()
+    said = {"ar": "رُفض مفتاح مرور لحسابك", "en": "A passkey of your account was refused"}
+    told = [mail for mail in mails_to(smtp, member.email) if subject_of(mail) == said[language]]
+    assert len(told) == 1
+    assert "signed out" not in text_of(told[0])
+    assert "خروجك" not in text_of(told[0])
+    owner = Client()
+    passkey_sign_in(owner, key)
+    assert is_signed_in(owner), "the one that counts on is the owner's"
+
+
+def test_copy_is_no_second_step_either_and_its_tries_are_counted(client, member, key):
+    passkey_sign_in(Client(), key)
+    key.count = 0
+    sign_in(client, member.email)
+    page = client.post(url(STEP), {"credential": key.prove(options(client, STEP))})
+    assert "لم يُقبل مفتاح المرور." in page.content.decode()
+    assert not is_signed_in(client)
+    assert Throttle.objects.get(kind="second-step").count == 1
+
+
+def test_copy_is_told_ten_times_a_day_at_most(client, member, key):
+    passkey_sign_in(Client(), key)
+    copy = another_key(key)
+    for _ in range(12):
+        copy.count = 0
+        passkey_sign_in(client, copy)
+    assert waiting("second_step_changed") == 1 + 10, "one when the passkey was added"
+    assert AccountEvent.objects.filter(kind="mfa.passkey_copied").count() == 12
+
+
+def test_passkey_that_does_not_count_is_served(client, member):
+    uncounted, owner = SoftwareKey(), Client()
+    uncounted.count = None
+    sign_in(owner, member.email)
+    add_passkey(owner, uncounted)
+    for _ in range(2):
+        here = Client()
+        passkey_sign_in(here, uncounted)
+        assert is_signed_in(here)
+
+
+def test_new_name_keeps_the_count(client, member, key):
+    passkey_sign_in(client, key)
+    passkey = Authenticator.objects.get(type="webauthn")
+    before = passkey.data
+    client.post(url("mfa_edit_webauthn", passkey.pk), {"name": "Work"})
+    passkey.refresh_from_db()
+    assert passkey.data == before | {"name": "Work"}
+    key.count = 0
+    passkey_sign_in(Client(), key)
+    assert AccountEvent.objects.filter(kind="mfa.passkey_copied").exists()

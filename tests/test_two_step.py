@@ -426,6 +426,7 @@ def test_wrong_code_is_no_proof_and_is_counted(here, guarded):
         ("passkey_removed", ("أُزيل مفتاح مرور من حسابك", "A passkey was removed from your account")),
         ("codes_made", ("أُنشئت رموز استرداد جديدة لحسابك", "New recovery codes were made for your account")),
         ("code_used", ("استُخدم رمز استرداد لحسابك", "A recovery code of your account was used")),
+        ("passkey_copied", ("رُفض مفتاح مرور لحسابك", "A passkey of your account was refused")),
     ],
 )
 def test_notice_is_written_in_the_stored_language(member, other_member, smtp, what, subjects):
@@ -436,7 +437,9 @@ def test_notice_is_written_in_the_stored_language(member, other_member, smtp, wh
     for user, subject in zip((other_member, member), subjects, strict=True):
         [mail] = mails_to(smtp, user.email)
         assert subject_of(mail) == subject
-        assert ("signed out" in text_of(mail) or "خروجك" in text_of(mail)) == (what != "code_used")
+        assert ("signed out" in text_of(mail) or "خروجك" in text_of(mail)) == (
+            what not in {"code_used", "passkey_copied"}
+        )
         assert "/accounts/password/reset/" in text_of(mail)
 
 
