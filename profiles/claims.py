@@ -164,7 +164,9 @@ def _refuse_taken(claim: Claim) -> None:
 
 
 def _lock(claim: Claim) -> Claim:
-    # The member first: whoever ties it refuses the other claims on it, which another reviewer may hold.
+    # The account, as whoever closes or erases it; then the member: whoever ties it refuses the other claims on it,
+    # which another reviewer may hold.
+    User.objects.select_for_update().filter(pk=claim.user_id).first()
     Member.objects.select_for_update().get(pk=claim.member_id)
     found = Claim.objects.select_for_update(of=("self",)).select_related("user").filter(pk=claim.pk).first()
     # It is gone with an account of which nothing was kept.
@@ -189,8 +191,7 @@ def _decide(
 
 
 def _tie_claim(claim: Claim, by: User | None = None) -> Member:
-    # Locked, so that nobody closes the account before it is tied.
-    if User.objects.select_for_update().filter(pk=claim.user_id, is_active=True).first() is None:
+    if not claim.user.is_active:
         raise ClaimantGone
     member = Member.objects.get(pk=claim.member_id)
     # The import may have tied them meanwhile.
