@@ -12,6 +12,7 @@ register_events(
         "sign_out.done": _("Signed out."),
         "session.ended": _("A device was signed out."),
         "sessions.ended": _("All other devices were signed out."),
+        "sessions.closed": _("All devices were signed out."),
         "sign_in.disowned": _("You told us that a sign-in was not yours. All devices were signed out."),
         "device.added": _("Signed in from a new device."),
         "device.revoked": _("Removed a known device."),

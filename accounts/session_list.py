@@ -72,6 +72,13 @@ def end_other_sessions(*, user: User, here: str | None) -> int:
     return ended
 
 
+def end_every_session(*, user: User, by: User) -> None:
+    """Sign somebody out everywhere, as staff do for them."""
+    with transaction.atomic():
+        Session.objects.filter(user=user).delete()
+        record_event("sessions.closed", user=user, actor=by)
+
+
 def end_sessions_on(*, user: User, device: KnownDevice, here: str | None) -> bool:
     """End what is signed in on a known device, but not the session that asks; tell whether anything was."""
     of_device = [row for row in live_rows(user) if row.get_decoded()[SIGNED_IN].get("known_device") == str(device.pk)]

@@ -17,6 +17,7 @@ from accounts.masking import MaskedAdmin, show_address
 from accounts.models import StaffCase, User
 from accounts.password_reset import request_reset
 from accounts.rights import read_rights, record_rights
+from accounts.session_list import end_every_session
 from accounts.staff_forms import CASE_FORMS, DoubleAccountForm
 from mumaris.admin import is_row_id
 from mumaris.text import canonical_address, mask_address
@@ -72,7 +73,7 @@ class UserAdmin(MaskedAdmin):
     # The address is changed by its owner, who proves the new mailbox, or by a case of two people.
     readonly_fields = ["email", "first_name", "last_name", "language", "date_joined", "last_login"]
     filter_horizontal = ["groups"]
-    actions = ["send_reset_mail"]
+    actions = ["send_reset_mail", "sign_out"]
     change_form_template = "admin/accounts/user/change_form.html"
 
     def mask(self, row):
@@ -136,6 +137,20 @@ class UserAdmin(MaskedAdmin):
             queued,
         )
         self.message_user(request, text % {"count": queued}, messages.SUCCESS if queued else messages.WARNING)
+
+    # --- Sessions -----------------------------------------------------------------------------
+
+    @admin.action(description=_("Sign out of all devices"), permissions=["change"])
+    def sign_out(self, request, queryset):
+        others = queryset.exclude(pk=request.user.pk)
+        reached = [user for user in others if self.has_change_permission(request, user)]
+        for user in reached:
+            end_every_session(user=user, by=request.user)
+        text = ngettext(
+            "%(count)d user was signed out of all devices.", "%(count)d users were signed out of all devices.",
+            len(reached),
+        )  # fmt: skip
+        self.message_user(request, text % {"count": len(reached)}, messages.SUCCESS if reached else messages.WARNING)
 
     # --- Acts on one account ------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ register_events(
         "file.uploaded": _("File attached to an update request."),
         "file.deleted": _("File deleted."),
         "record.viewed": _("Your member record was viewed."),
+        "record.exported": _("Data of your member record was exported, in a list of members or requests."),
         "registry.import_begun": _("Import of the registry begun."),
         "registry.imported": _("Registry imported."),
     }

@@ -14,7 +14,7 @@ from accounts.models import User
 from profiles.identity import mask_identity
 from profiles.member_fields import label_of, present_value, show_value
 from profiles.models import Member, UpdateRequest
-from profiles.record_views import record_views
+from profiles.record_views import record_export
 
 MAX_ROWS = 10_000
 CHUNK = 500
@@ -114,7 +114,7 @@ def export_rows(*, rows, by: User) -> Iterator[str]:
     found = list(rows.values_list("pk", KINDS[model][3])[:MAX_ROWS])
     with transaction.atomic():
         record_event("export.done", user=by, actor=by, subject=model._meta.model_name, fields=[str(len(found))])
-        record_views(sorted({member for _pk, member in found}), by, "export")
+        record_export(sorted({member for _pk, member in found}), by)
     return _read_lines(model, [pk for pk, _member in found], get_language())
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.events import record_event
+from accounts.events import record_event, record_events
 from accounts.models import User
 from profiles.models import Member, RecordView
 
@@ -33,8 +33,12 @@ def purge_views() -> int:
     return over.filter(viewed_at__lt=timezone.now() - VIEWS_KEPT).delete()[0]
 
 
-def record_views(member_ids: list[int], user: User, what: str) -> None:
-    """Record one view of each of many members, as an export shows them."""
-    RecordView.objects.bulk_create(
-        (RecordView(member_id=member_id, viewed_by=user, what=what) for member_id in member_ids), batch_size=1_000
-    )
+def record_export(member_ids: list[int], user: User) -> None:
+    """Record one view of each of many members, as an export shows them: a row each, and an event for each owner."""
+    with transaction.atomic():
+        RecordView.objects.bulk_create(
+            (RecordView(member_id=member_id, viewed_by=user, what="export") for member_id in member_ids),
+            batch_size=1_000,
+        )
+        owners = Member.objects.filter(pk__in=member_ids, user__isnull=False).order_by("pk")
+        record_events("record.exported", users=owners.values_list("user", flat=True), actor=user)

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
 
 from accounts.email_change import undo_token
-from accounts.models import Consent, EmailChange, PendingRegistration, User
+from accounts.models import AccountEvent, Consent, EmailChange, PendingRegistration, User
 from mumaris.mail.models import Outbox
 from tests.journey import (
     NEW_PASSWORD,
@@ -281,6 +281,40 @@ def test_disabled_account_gets_no_reset_mail(client, superuser, member):
     enter(client, superuser)
     client.post(page_of("accounts_user"), {"action": "send_reset_mail", "_selected_action": [member.pk]})
     assert not Outbox.objects.exists()
+
+
+SIGNED_OUT = {
+    "ar": ("سُجّل خروج مستخدم واحد من جميع أجهزته.", "سُجّل خروج جميع الأجهزة."),
+    "en": ("1 user was signed out of all devices.", "All devices were signed out."),
+}
+
+
+@pytest.mark.parametrize("language", SIGNED_OUT)
+def test_staff_sign_somebody_out_everywhere(supporter, member, other_member, language):
+    told, line = SIGNED_OUT[language]
+    browsers, other, here = [signed_in(member), signed_in(member)], signed_in(other_member), signed_in(supporter)
+    act = {"action": "sign_out", "_selected_action": [member.pk, supporter.pk]}
+    page = in_language(here, language).post(page_of("accounts_user"), act, follow=True)
+    assert told in page.content.decode()
+    assert [browser.get(url("profile")).status_code for browser in [*browsers, other]] == [302, 302, 200]
+    assert AccountEvent.objects.get(kind="sessions.closed").actor == supporter
+    history = signed_in(member, language).get(url("account_activity", language=language)).content.decode()
+    assert line in history
+
+
+@pytest.mark.parametrize("role", ["support", "reviewer", "senior reviewer"])
+def test_only_an_administrator_signs_others_out(reviewer, member, role):
+    browser, here = signed_in(member), signed_in(give_role(reviewer, role))
+    assert 'value="sign_out"' not in here.get(page_of("accounts_user")).content.decode()
+    here.post(page_of("accounts_user"), {"action": "sign_out", "_selected_action": [member.pk]})
+    assert browser.get(url("profile")).status_code == 200
+
+
+def test_superuser_is_signed_out_by_a_superuser_alone(supporter, superuser):
+    browser, here = signed_in(superuser), signed_in(supporter)
+    here.post(page_of("accounts_user"), {"action": "sign_out", "_selected_action": [superuser.pk]})
+    assert browser.get(url("profile")).status_code == 200
+    assert not AccountEvent.objects.filter(kind="sessions.closed").exists()
 
 
 @pytest.mark.parametrize("person", ["superuser", "supporter"])

@@ -19,6 +19,7 @@ from profiles.exports import escape_cell, write_lines
 from profiles.models import Member, RecordView, UpdateRequest
 from tests.conftest import make_user
 from tests.journey import PASSWORD
+from tests.journey import url
 from tests.registry import make_registry_member
 from tests.roles import give_role, signed_in
 
@@ -99,6 +100,52 @@ def test_export_is_recorded_with_its_count(here, senior, member):
     assert (event.user, event.actor, event.subject, event.fields) == (senior, senior, "member", ["2"])
     views = RecordView.objects.filter(what="export", viewed_by=senior)
     assert {view.member for view in views} == set(files), "each look at a member's data is recorded"
+
+
+TOLD = {
+    "en": ("Data of your member record was exported", "Commission staff"),
+    "ar": ("صُدّرت بيانات من سجل عضويتك", "موظف في الهيئة"),
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("language", TOLD)
+def test_owner_reads_of_an_export_that_held_their_record(here, senior, member, other_member, language):
+    told, by = TOLD[language]
+    file = make_registry_member(member)
+    make_registry_member(other_member)
+    make_registry_member()
+    read_file(here.post(f"{MEMBERS}?q={file.membership_number}"))
+    event = AccountEvent.objects.get(kind="record.exported")
+    assert (event.user, event.actor, event.subject, event.fields) == (member, senior, "", [])
+    assert (event.outcome, event.network) == ("done", "127.0.0.1")
+    page = signed_in(member).get(url("account_activity", language=language)).content.decode()
+    assert told in page
+    assert by in page
+    assert senior.last_name not in page
+    assert told not in signed_in(other_member).get(url("account_activity", language=language)).content.decode()
+
+
+@pytest.mark.django_db
+def test_owner_of_exported_requests_reads_of_it_once(here, member):
+    file = make_registry_member(member)
+    for reference, state in (("UPD-AAAA-AAAA", "submitted"), ("UPD-BBBB-BBBB", "rejected")):
+        UpdateRequest.objects.create(
+            reference=reference, state=state, member=file, requested_by=member, submitted_at=timezone.now(),
+            decided_at=timezone.now(),
+        )  # fmt: skip
+    assert len(read_file(here.post(f"{REQUESTS}?state=all&reviewer=all"))) == 3
+    assert AccountEvent.objects.get(kind="record.exported").user == member
+
+
+@pytest.mark.django_db
+def test_export_writes_events_by_the_thousand(here, django_assert_max_num_queries):
+    """Ten thousand rows are ten statements, and not ten thousand."""
+    for number in range(30):
+        make_registry_member(make_user(f"owner{number}@example.com", first_name="A", last_name="B"))
+    with django_assert_max_num_queries(30):
+        here.post(MEMBERS)
+    assert AccountEvent.objects.filter(kind="record.exported").count() == 30
 
 
 @pytest.mark.django_db
