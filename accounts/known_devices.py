@@ -134,7 +134,7 @@ def _add_device(user: User, seen: dict, *, is_told: bool) -> UUID:
         # Two tabs of one browser may sign in at once.
         KnownDevice.objects.bulk_create([device], ignore_conflicts=True)
         record_event("device.added", user=user, actor=user)
-        if is_told:
+        if is_told and limits.allows(limits.NOTICES, NEW_DEVICE_MAIL, user.pk):
             queue_mail(NEW_DEVICE_MAIL, user.email, user=user.pk, device=str(device.pk))
     return device.pk
 

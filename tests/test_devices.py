@@ -444,6 +444,19 @@ def test_mail_of_a_new_device_names_it_in_the_owners_language(member, owner, smt
     assert not_me_link_in(mail).startswith(f"/{language}/accounts/sessions/not-me/")
 
 
+def test_ten_mails_a_day_tell_of_new_devices_and_the_history_of_all(member, owner, other_member):
+    for number in range(12):
+        sign_in(Client(REMOTE_ADDR=f"192.0.2.{number}"), member.email)
+    assert waiting("new_device") == 10
+    assert len(events("device.added")) == 1 + 12, "the owner's own, and each of them"
+    for _ in range(2):
+        sign_in(Client(), other_member.email)
+    assert waiting("new_device") == 11, "each account has mails of its own"
+    with time_machine.travel(timezone.now() + timedelta(days=1, minutes=1), tick=True):
+        sign_in(Client(), member.email)
+        assert waiting("new_device") == 12
+
+
 def test_opening_the_link_consumes_nothing(intruder, link, member):
     for _ in range(3):
         page = Client().get(link)
