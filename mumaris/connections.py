@@ -34,3 +34,8 @@ def describe_cache(redis_url: str) -> dict:
             "serializer": "mumaris.cache.JsonSerializer",
         },
     }
+
+
+def describe_broker() -> dict:
+    """Return Celery's options for a broker that must not hold a page."""
+    return {"socket_timeout": REDIS_TIMEOUT, "socket_connect_timeout": REDIS_TIMEOUT, "max_retries": 0}

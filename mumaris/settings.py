@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from django.utils.translation import gettext_lazy as _
 from environs import Env, validate
 
-from mumaris.connections import REDIS_TIMEOUT, database_options, describe_cache
+from mumaris.connections import database_options, describe_broker, describe_cache
 from mumaris.content_policy import content_security_policy
 from mumaris.environment import refuse_bad_pattern, secret_or_local
 from mumaris.logs import describe_logging
@@ -291,16 +291,13 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "socket_timeout": REDIS_TIMEOUT,
-    "socket_connect_timeout": REDIS_TIMEOUT,
-    "max_retries": 0,
-}
+CELERY_BROKER_TRANSPORT_OPTIONS = describe_broker()
 CELERY_BEAT_SCHEDULE = {
     "purge": {"task": "accounts.tasks.purge", "schedule": timedelta(hours=1)},
     "seal": {"task": "accounts.tasks.seal", "schedule": timedelta(minutes=1)},
     "keep history": {"task": "accounts.tasks.keep_history", "schedule": timedelta(days=1)},
     "tend": {"task": "profiles.tasks.tend", "schedule": timedelta(minutes=10)},
+    "beat": {"task": "mumaris.tasks.beat", "schedule": timedelta(seconds=30), "options": {"expires": 60}},
 }
 
 # --- Words of the Commission ------------------------------------------------------------------

@@ -17,7 +17,7 @@ from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 from django.utils import timezone
 
-from mumaris.mail.kinds import find_kind, get_kind
+from mumaris.mail.kinds import find_kind, get_kind, nothing
 from mumaris.mail.models import Outbox
 from mumaris.mail.render import render_message
 
@@ -46,16 +46,18 @@ class RecipientRefused(Exception):
         self.is_final = code >= 500 and not reason.startswith(b"5.7.")
 
 
-def deliver_rows(*, ids: list[str] | None = None, limit: int = 50) -> int:
+def deliver_rows(*, ids: list[str] | None = None, limit: int = 50, before_each=nothing) -> int:
     """Deliver due rows, oldest codes first, and return how many the mail server accepted.
 
-    Raises ServerAway when the server is out of reach: the rows not sent are free again at once.
+    ``before_each`` is called before each row. Raises ServerAway when the server is out of reach: the rows not sent
+    are free again at once.
     """
     rows = claim_rows(ids=ids, limit=limit)
     accepted = 0
     connection = get_connection(settings.MAIL_TRANSPORT)
     try:
         for row in rows:
+            before_each()
             accepted += deliver_row(row, connection)
     except ServerAway as away:
         release_rows(rows, error=str(away))

@@ -7,6 +7,7 @@ import time
 from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, connection
 
+from mumaris.heartbeats import beat
 from mumaris.mail.delivery import ServerAway, deliver_rows
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,8 @@ class Command(BaseCommand):
     def sweep(self) -> float:
         """Deliver what is due and return the seconds to wait before the next look."""
         try:
-            accepted = deliver_rows(limit=1 if self.probing else 50)
+            beat("sweeper")
+            accepted = deliver_rows(limit=1 if self.probing else 50, before_each=lambda: beat("sweeper"))
             self.probing = self.probing and not accepted
             return 0 if accepted else POLL_SECONDS
         except ServerAway as away:
