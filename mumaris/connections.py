@@ -5,6 +5,8 @@ from redis.retry import Retry
 
 # No page waits longer than this for a cache or broker that stalls (seconds).
 REDIS_TIMEOUT = 0.5
+# And for so long nobody asks again after one did.
+REDIS_PAUSE = 5
 
 
 def database_options(engine: str, statement_timeout: int) -> dict:
