@@ -2,10 +2,13 @@
 the sweeper, which works without it."""
 
 import time
+from collections.abc import Iterable
 
 from django.db.models import DurationField, ExpressionWrapper, F
 from django.db.models.functions import Now
+from prometheus_client.core import GaugeMetricFamily
 
+from mumaris.metrics import make_gauge
 from mumaris.models import Heartbeat
 
 # Seconds: how often a process writes at most, and after how long without a beat it is named. One delivery of the
@@ -35,3 +38,7 @@ def list_silent() -> list[str]:
     """Return the names that were not heard of for too long, or never."""
     ages = list_ages()
     return [name for name, limit in SILENT_AFTER.items() if ages.get(name, float("inf")) > limit]
+
+
+def tell_heartbeats() -> Iterable[GaugeMetricFamily]:
+    yield make_gauge("mumaris_heartbeat_age_seconds", "Since a process last got on", "process", list_ages())

@@ -13,7 +13,7 @@ from environs import Env, validate
 
 from mumaris.connections import database_options, describe_broker, describe_cache
 from mumaris.content_policy import content_security_policy
-from mumaris.environment import refuse_bad_pattern, secret_or_local
+from mumaris.environment import refuse_bad_pattern, refuse_public_address, secret_or_local
 from mumaris.logs import describe_logging
 from mumaris.stores import describe_store
 
@@ -39,6 +39,9 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [PUBLIC_HOST, "localhost", "127.0.0.1"
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
 ADMIN_URL = env.str("ADMIN_URL", "admin/").strip("/") + "/"
+# Where each process tells Prometheus what it counts: never a port that visitors reach.
+METRICS_PORT = env.int("METRICS_PORT", 0)
+METRICS_HOST = env.str("METRICS_HOST", "127.0.0.1", validate=refuse_public_address)
 
 # --- Applications -----------------------------------------------------------------------------
 
@@ -68,6 +71,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "mumaris.observation.Observation",
     "mumaris.middleware.ResponseHeaders",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

@@ -1,12 +1,15 @@
 """How much mail waits, and for how long: asked by health checks and metrics, by one look at the waiting rows."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
 from django.db.models import Count, Min
 from django.utils import timezone
+from prometheus_client.core import GaugeMetricFamily
 
 from mumaris.mail.models import Lane, Outbox
+from mumaris.metrics import make_gauge
 
 
 class Backlog(NamedTuple):
@@ -32,3 +35,14 @@ def measure_backlog() -> dict[Lane, Backlog]:
 
 def _since(then: datetime, now: datetime) -> float:
     return max(0.0, (now - then).total_seconds())
+
+
+def tell_backlog() -> Iterable[GaugeMetricFamily]:
+    backlog = {lane.name.lower(): figures for lane, figures in measure_backlog().items()}
+    for name, meaning in {
+        "waiting": "Mails that wait",
+        "oldest_seconds": "Age of the oldest mail that waits",
+        "overdue_seconds": "Since the first of the waiting mails may leave",
+    }.items():
+        figures = {lane: getattr(found, name.removesuffix("_seconds")) for lane, found in backlog.items()}
+        yield make_gauge(f"mumaris_mail_{name}", meaning, "lane", figures)

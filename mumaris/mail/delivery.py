@@ -18,8 +18,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from mumaris.mail.kinds import find_kind, get_kind, nothing
-from mumaris.mail.models import Outbox
+from mumaris.mail.models import Lane, Outbox
 from mumaris.mail.render import render_message
+from mumaris.metrics import MAIL_TIME, MAILS
 
 logger = logging.getLogger(__name__)
 
@@ -180,6 +181,8 @@ def record_end(row: Outbox, state: str, *, error: str = "") -> None:
             find_kind(row.kind).accepted(row)
         elif ended and state in {State.REFUSED, State.GIVEN_UP}:
             find_kind(row.kind).failed(row, state)
+    if ended:
+        count_outcome(row, state)
 
 
 def put_off(row: Outbox, error: str) -> None:
@@ -191,6 +194,14 @@ def put_off(row: Outbox, error: str) -> None:
     Outbox.objects.waiting().filter(pk=row.pk, lease=row.lease).update(
         attempts=row.attempts + 1, error=error[:60], next_at=timezone.now() + wait, leased_until=None, lease=None
     )
+    count_outcome(row, "put_off")
+
+
+def count_outcome(row: Outbox, outcome: str) -> None:
+    lane = Lane(row.lane).name.lower()
+    MAILS.labels(lane, row.kind, outcome).inc()
+    if outcome == State.SENT:
+        MAIL_TIME.labels(lane).observe((timezone.now() - row.created_at).total_seconds())
 
 
 def release_rows(rows: list[Outbox], *, error: str) -> None:

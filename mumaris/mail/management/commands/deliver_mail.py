@@ -9,6 +9,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from mumaris.heartbeats import beat
 from mumaris.mail.delivery import ServerAway, deliver_rows
+from mumaris.metrics_server import serve_metrics
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ class Command(BaseCommand):
     def handle(self, *args, once: bool, **options):
         self.running = True
         if not once:
+            serve_metrics(with_database=True)
             signal.signal(signal.SIGTERM, self.stop)
             signal.signal(signal.SIGINT, self.stop)
         while self.running:
