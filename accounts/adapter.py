@@ -15,6 +15,7 @@ from accounts.events import record_event
 from accounts.freshness import is_fresh
 from accounts.hashing_gate import refuse_when_full
 from accounts.known_devices import Named, device_key, named_in
+from accounts.metrics import SIGN_INS
 from accounts.password_reset import find_user, record_new_password
 from mumaris import text
 from mumaris.mail.queue import queue_mail
@@ -44,12 +45,17 @@ class AccountAdapter(DefaultAccountAdapter):
         """Count the try, then check one password. A success gives its tries back. Raises ValidationError, TooBusy."""
         refuse_when_full()
         name = text.sign_in_name(credentials.get("email", ""))
-        counted = count_sign_in_try(request, name)
+        try:
+            counted = count_sign_in_try(request, name)
+        except ValidationError:
+            SIGN_INS.labels("limited").inc()
+            raise
         user = super().authenticate(request, **credentials)
         if user:
             limits.forget(*counted)
             limits.give_back_ip("sign-in", request)
             return user
+        SIGN_INS.labels("wrong_password").inc()
         # For a name without an account too, so that time tells nothing.
         record_event("sign_in.failed", user=request.named.owner, refused=True)
         if settings.VISUAL_CODE == "after_failures":

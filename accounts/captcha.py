@@ -28,6 +28,7 @@ from accounts.captcha_tokens import (
     spend_once,
     spend_token,
 )
+from accounts.metrics import CAPTCHA_FALLBACKS
 from accounts.recaptcha import GoogleAwayError, google
 from mumaris.text import code_digits, sign_in_name
 
@@ -240,16 +241,21 @@ class RobotField(CaptchaField):
 
     def _verify_google(self, response: str) -> None:
         if google.is_away or not response:
-            # No answer, because the visitor's network, browser or blocker keeps Google away: ours takes its place.
-            self.is_local = True
+            # No answer, because the visitor's network, browser or blocker keeps Google away.
+            self._stand_in()
             raise self.refusal("away" if google.is_away else "required")
         try:
             is_person = google.confirms(response)
         except GoogleAwayError:
-            self.is_local = True
+            self._stand_in()
             raise self.refusal("away") from None
         if not is_person or not spend_once(f"google {response}", LIFETIMES["robot"]):
             raise self.refusal("required")
+
+    def _stand_in(self) -> None:
+        """Let our own check take the place of Google's."""
+        self.is_local = True
+        CAPTCHA_FALLBACKS.inc()
 
     def _verify_tick(self, answer: Answer) -> None:
         self.is_local = True

@@ -13,6 +13,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from accounts import limits
+from accounts.metrics import CODES
 from accounts.models import Challenge, ChallengeTries, new_nonce
 from mumaris.keys import current_code_key_id, is_known_key, mac
 from mumaris.text import mailbox_of
@@ -152,6 +153,7 @@ def count_try(challenge: Challenge, visitor: str) -> int:
     """
     if not is_open(challenge):
         raise NoLiveCode
+    CODES.labels(challenge.purpose, "typed").inc()
     mailbox = (limits.CODE_TRIES_OF_MAILBOX, challenge.purpose, mailbox_of(challenge.address))
     row = _tries_of(challenge, visitor)
     if row.filter(count__lt=TRIES).update(count=F("count") + 1):
@@ -194,7 +196,9 @@ def consume(challenge: Challenge) -> bool:
     """Use the challenge up: True for exactly one of any number of parallel callers."""
     # Whatever became of a newer code's mail: the one that was typed has been compared.
     unused = Challenge.objects.filter(pk=challenge.pk, used_at=None).exclude(failure=ENDED)
-    return bool(unused.update(used_at=timezone.now()))
+    used = bool(unused.update(used_at=timezone.now()))
+    CODES.labels(challenge.purpose, "used").inc(used)
+    return used
 
 
 # --- Links ------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ Each app registers its kinds in ``AppConfig.ready()``, with the sentence that th
 from collections.abc import Iterable
 
 from accounts.devices import read_source
+from accounts.metrics import EVENTS
 from accounts.models import AccountEvent, User
 from mumaris.origin import current_origin
 
@@ -47,9 +48,11 @@ def record_event(
     """
     say_event(kind)
     network, device = source or read_source()
+    outcome = AccountEvent.Outcome.REFUSED if refused else AccountEvent.Outcome.DONE
+    EVENTS.labels(kind, outcome.value).inc()
     return AccountEvent.objects.using(using).create(
         kind=kind,
-        outcome=AccountEvent.Outcome.REFUSED if refused else AccountEvent.Outcome.DONE,
+        outcome=outcome,
         user=user,
         actor_id=actor.pk if actor else None if by_link else current_origin().actor_id,
         subject=subject,

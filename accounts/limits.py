@@ -18,6 +18,7 @@ from django.db import connection
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.metrics import LIMITS_REACHED
 from accounts.models import Throttle
 from mumaris.keys import digest
 
@@ -113,6 +114,7 @@ def count(limit: Limit, *key: object) -> None:
         cursor.execute(_counting_sql(limit), {"kind": limit.kind, "key": hashed} | adapted)
         counted = cursor.rowcount
     if not counted:
+        LIMITS_REACHED.labels(limit.kind).inc()
         raise LimitReached(Throttle.objects.values_list("next_at", flat=True).get(kind=limit.kind, key=hashed))
 
 
@@ -204,10 +206,13 @@ def count_ip(action: str, request: HttpRequest) -> bool:
     if cache.add(key, 1, seconds):
         return True
     try:
-        return cache.incr(key) <= allowed
+        is_allowed = cache.incr(key) <= allowed
     except ValueError:
         # The window ended between the two calls.
-        return cache.add(key, 1, seconds) or True
+        is_allowed = cache.add(key, 1, seconds) or True
+    if not is_allowed:
+        LIMITS_REACHED.labels(f"address-{action}").inc()
+    return is_allowed
 
 
 def ip_window_end(action: str) -> datetime:

@@ -14,6 +14,7 @@ from accounts.freshness import ask_proof
 from accounts.hashing_gate import RETRY_AFTER, TooBusy
 from accounts.known_devices import give_device_id
 from accounts.late_posts import keep_late_post
+from accounts.metrics import HASHING_REFUSALS
 from mumaris.origin import working_for
 from mumaris.views import service_away
 
@@ -93,7 +94,10 @@ class HashingGate:
         return self.get_response(request)
 
     def process_exception(self, request, exception):
-        return service_away(request, retry_after=RETRY_AFTER) if isinstance(exception, TooBusy) else None
+        if not isinstance(exception, TooBusy):
+            return None
+        HASHING_REFUSALS.inc()
+        return service_away(request, retry_after=RETRY_AFTER)
 
 
 class FreshProof:

@@ -1,12 +1,13 @@
 """Google's reCAPTCHA as a guest: asked only when its keys are set, and never able to stop a page."""
 
 import re
-import time
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPException
 
 from django.conf import settings
 from django_recaptcha import client
+
+from mumaris.breaker import Breaker
 
 # Seconds: the longest wait for a verdict, and how long nobody is asked after a failure.
 WAIT, PAUSE = 3, 60
@@ -24,13 +25,13 @@ class Google:
     """reCAPTCHA's verification with a wait by the clock, and a pause of 60 s (per process) after a failure."""
 
     def __init__(self):
-        self._away_until = 0.0
+        self.breaker = Breaker(PAUSE)
         # urllib's time-out holds for each step, and not for names (DNS): only a thread keeps to three seconds.
         self._calls = ThreadPoolExecutor(max_workers=8, thread_name_prefix="recaptcha")
 
     @property
     def is_away(self) -> bool:
-        return time.monotonic() < self._away_until
+        return self.breaker.is_open
 
     def confirms(self, response: str) -> bool:
         """Ask Google about a visitor's answer. Raises GoogleAwayError."""
@@ -43,7 +44,7 @@ class Google:
             if OUR_FAULTS & set(verdict.error_codes):
                 raise GoogleAwayError
         except (OSError, HTTPException, ValueError, LookupError, TypeError, AttributeError, GoogleAwayError) as error:
-            self._away_until = time.monotonic() + PAUSE
+            self.breaker.trip()
             raise GoogleAwayError from error
         return verdict.is_valid is True
 

@@ -7,6 +7,7 @@ from django.dispatch import receiver
 
 from accounts.events import record_event
 from accounts.known_devices import remember_device
+from accounts.metrics import SIGN_INS
 from accounts.session_list import end_sessions_beyond_limit
 from accounts.sessions import REMEMBER
 from mumaris.origin import current_origin
@@ -23,6 +24,7 @@ def start_session_clocks(sender, request, user, **kwargs):
     request.session.mark_signed_in(kind, second_factor=SECOND_FACTOR in proofs)
     end_sessions_beyond_limit(user, here=request.session.session_key)
     record_event("sign_in.done", user=user, actor=user)
+    SIGN_INS.labels("done").inc()
     if current_origin().request is not None:
         request.session.mark_device(remember_device(request, user))
 

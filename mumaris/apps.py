@@ -7,6 +7,10 @@ class MumarisConfig(AppConfig):
 
     def ready(self):
         from mumaris import checks  # noqa: F401  (registers the deployment checks)
+        from mumaris.heartbeats import tell_heartbeats
+        from mumaris.metrics import add_database_gauges
+
+        add_database_gauges(tell_heartbeats)
 
 
 class AdminConfig(DjangoAdminConfig):

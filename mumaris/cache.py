@@ -7,15 +7,15 @@ the time-out twice.
 
 import json
 import logging
-import time
 
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
 from redis.exceptions import RedisError
 
-logger = logging.getLogger(__name__)
+from mumaris.breaker import Breaker
+from mumaris.connections import REDIS_PAUSE
 
-BREAKER_SECONDS = 5
+logger = logging.getLogger(__name__)
 
 
 class JsonSerializer:
@@ -32,8 +32,8 @@ class JsonSerializer:
 class ForgivingRedisCache(RedisCache):
     """Django's Redis cache, with local memory in its place while the server is out of reach."""
 
-    # One breaker per process: Django makes a cache object for every thread.
-    away_until = 0.0
+    # Of the class: Django makes a cache object for every thread.
+    breaker = Breaker(REDIS_PAUSE)
 
     def __init__(self, server, params):
         super().__init__(server, params)
@@ -41,14 +41,14 @@ class ForgivingRedisCache(RedisCache):
 
     @property
     def is_away(self) -> bool:
-        return time.monotonic() < type(self).away_until
+        return self.breaker.is_open
 
     def _ask(self, operation: str, *args, **kwargs):
         if not self.is_away:
             try:
                 return getattr(super(), operation)(*args, **kwargs)
             except (RedisError, OSError) as error:
-                type(self).away_until = time.monotonic() + BREAKER_SECONDS
+                self.breaker.trip()
                 logger.warning("cache out of reach: %s", type(error).__name__)
         return getattr(self.fallback, operation)(*args, **kwargs)
 

@@ -3,7 +3,7 @@
 import os
 
 from celery import Celery
-from celery.signals import beat_init, worker_init
+from celery.signals import beat_init, worker_init, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mumaris.settings")
 
@@ -18,3 +18,10 @@ def check_start(**kwargs):
     from mumaris.checks import stop_unsafe_start
 
     stop_unsafe_start()
+
+
+@worker_ready.connect
+def serve(**kwargs):
+    from mumaris.metrics_server import serve_metrics
+
+    serve_metrics()

@@ -5,6 +5,8 @@ from redis.retry import Retry
 
 # No page waits longer than this for a cache or broker that stalls (seconds).
 REDIS_TIMEOUT = 0.5
+# And for so long nobody asks again after one did.
+REDIS_PAUSE = 5
 
 
 def database_options(engine: str, statement_timeout: int) -> dict:
@@ -34,3 +36,8 @@ def describe_cache(redis_url: str) -> dict:
             "serializer": "mumaris.cache.JsonSerializer",
         },
     }
+
+
+def describe_broker() -> dict:
+    """Return Celery's options for a broker that must not hold a page."""
+    return {"socket_timeout": REDIS_TIMEOUT, "socket_connect_timeout": REDIS_TIMEOUT, "max_retries": 0}

@@ -1,6 +1,7 @@
 """How settings are read that need more than a type: secrets, and patterns that operators write."""
 
 import hashlib
+import ipaddress
 import re
 
 from environs import Env, EnvError, ValidationError
@@ -29,3 +30,13 @@ def refuse_bad_pattern(pattern: str) -> None:
         raise ValidationError(f"must be a regular expression: {error}") from error
     if matches_nothing:
         raise ValidationError("must be a regular expression that an empty text does not match")
+
+
+def refuse_public_address(address: str) -> None:
+    """Raise ValidationError for what is no address of a network of one's own."""
+    try:
+        is_public = ipaddress.ip_address(address).is_global
+    except ValueError:
+        raise ValidationError("must be an IP address") from None
+    if is_public:
+        raise ValidationError("must not be a public address: what is told there is for the operators alone")

@@ -1,4 +1,7 @@
-"""What a load balancer asks: is the process alive, and may it be sent visitors?"""
+"""What a load balancer asks: is the process alive, and may it be sent visitors?
+
+The answers say in single words what is away: no address, version or figure, because anybody may ask.
+"""
 
 import redis
 from django.conf import settings
@@ -8,6 +11,13 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
+
+from mumaris.connections import REDIS_TIMEOUT
+from mumaris.heartbeats import list_silent
+from mumaris.mail.backlog import measure_backlog
+
+# Seconds: 99.9 % of all mail leaves within 60.
+MAIL_LATE = 120
 
 
 @login_not_required
@@ -22,21 +32,29 @@ def healthz(request):
 @never_cache
 @require_safe
 def readyz(request):
-    """503 without the database or with migrations missing; cache and broker are named, and pages work without them."""
-    database = _ask_database()
-    away = [] if _redis_answers() else ["cache", "broker"]
-    if database != "ok":
-        return JsonResponse({"status": "unavailable", "database": database, "degraded": away}, status=503)
-    return JsonResponse({"status": "degraded" if away else "ok", "database": database, "degraded": away})
-
-
-def _ask_database() -> str:
+    """503 without the database or with migrations missing; all else is named as degraded, and pages work without it."""
+    degraded = [] if _redis_answers() else ["cache", "broker"]
     try:
-        executor = MigrationExecutor(connection)
-        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        missing = _are_migrations_missing()
+        degraded += [] if missing else _list_late()
     except Error:
-        return "away"
-    return "migrations missing" if missing else "ok"
+        return JsonResponse({"status": "unavailable", "database": "away", "degraded": degraded}, status=503)
+    if missing:
+        told = {"status": "unavailable", "database": "migrations missing", "degraded": degraded}
+        return JsonResponse(told, status=503)
+    return JsonResponse({"status": "degraded" if degraded else "ok", "database": "ok", "degraded": degraded})
+
+
+def _are_migrations_missing() -> bool:
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+
+
+def _list_late() -> list[str]:
+    if not settings.REDIS_URL:
+        return []  # a local run has no other process
+    late = any(lane.overdue > MAIL_LATE for lane in measure_backlog().values())
+    return (["mail"] if late else []) + list_silent()
 
 
 def _redis_answers() -> bool:
@@ -46,8 +64,8 @@ def _redis_answers() -> bool:
     try:
         with redis.Redis.from_url(
             settings.REDIS_URL,
-            socket_timeout=settings.REDIS_TIMEOUT,
-            socket_connect_timeout=settings.REDIS_TIMEOUT,
+            socket_timeout=REDIS_TIMEOUT,
+            socket_connect_timeout=REDIS_TIMEOUT,
             retry=None,
         ) as server:
             return bool(server.ping())

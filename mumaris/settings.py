@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from django.utils.translation import gettext_lazy as _
 from environs import Env, validate
 
-from mumaris.connections import REDIS_TIMEOUT, database_options, describe_cache
+from mumaris.connections import database_options, describe_broker, describe_cache
 from mumaris.content_policy import content_security_policy
-from mumaris.environment import refuse_bad_pattern, secret_or_local
+from mumaris.environment import refuse_bad_pattern, refuse_public_address, secret_or_local
 from mumaris.logs import describe_logging
 from mumaris.stores import describe_store
 
@@ -39,6 +39,9 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", [PUBLIC_HOST, "localhost", "127.0.0.1"
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", 0)
 ADMIN_URL = env.str("ADMIN_URL", "admin/").strip("/") + "/"
+# Where each process tells Prometheus what it counts: never a port that visitors reach.
+METRICS_PORT = env.int("METRICS_PORT", 0)
+METRICS_HOST = env.str("METRICS_HOST", "127.0.0.1", validate=refuse_public_address)
 
 # --- Applications -----------------------------------------------------------------------------
 
@@ -68,6 +71,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "mumaris.observation.Observation",
     "mumaris.middleware.ResponseHeaders",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -291,16 +295,13 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "socket_timeout": REDIS_TIMEOUT,
-    "socket_connect_timeout": REDIS_TIMEOUT,
-    "max_retries": 0,
-}
+CELERY_BROKER_TRANSPORT_OPTIONS = describe_broker()
 CELERY_BEAT_SCHEDULE = {
     "purge": {"task": "accounts.tasks.purge", "schedule": timedelta(hours=1)},
     "seal": {"task": "accounts.tasks.seal", "schedule": timedelta(minutes=1)},
     "keep history": {"task": "accounts.tasks.keep_history", "schedule": timedelta(days=1)},
     "tend": {"task": "profiles.tasks.tend", "schedule": timedelta(minutes=10)},
+    "beat": {"task": "mumaris.tasks.beat", "schedule": timedelta(seconds=30), "options": {"expires": 60}},
 }
 
 # --- Words of the Commission ------------------------------------------------------------------

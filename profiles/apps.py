@@ -7,5 +7,6 @@ class ProfilesConfig(AppConfig):
     verbose_name = _("Member data")
 
     def ready(self):
-        # They register the checks, the kinds of mail and of events, what a closed account leaves, one's own data.
-        from profiles import checks, closing, event_kinds, mails, own_data  # noqa: F401
+        # They register the checks, the kinds of mail and of events, what a closed account leaves, one's own data,
+        # and the figures of the requests.
+        from profiles import checks, closing, event_kinds, mails, metrics, own_data  # noqa: F401

@@ -46,6 +46,8 @@ class Stack:
         self.base_url = f"http://localhost:{port}"
         self.settings = settings or {}
         self.processes: dict[str, subprocess.Popen] = {}
+        # Where Prometheus would ask: name of the process → port.
+        self.metrics_ports: dict[str, int] = {}
         self._closing = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -147,6 +149,7 @@ class Stack:
     def _process_env(self, name: str) -> dict[str, str]:
         """A process signs in to PostgreSQL as the site; the worker carries out what the keeper does, too."""
         env = self._full_env() | {"DATABASE_URL": self.postgres.url_as(APP)}
+        env["METRICS_PORT"] = str(self.metrics_ports.setdefault(name, find_free_port()))
         return env | ({"DATABASE_URL_KEEPER": self.postgres.url_as(KEEPER)} if name == "worker" else {})
 
     def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:

@@ -443,7 +443,7 @@ def test_honeypot_is_hidden_from_people():
 def google(settings, monkeypatch):
     """reCAPTCHA switched on; ``google(verdict)`` says what Google answers, or raises it."""
     settings.RECAPTCHA_ON, settings.RECAPTCHA_PUBLIC_KEY, settings.RECAPTCHA_PRIVATE_KEY = True, "public", "private"
-    monkeypatch.setattr(recaptcha.google, "_away_until", 0.0)
+    monkeypatch.setattr(recaptcha.google.breaker, "away_until", 0.0)
 
     def answer(verdict):
         asked = []
@@ -537,7 +537,7 @@ def test_google_is_asked_again_after_a_minute(google):
     with time_machine.travel(timezone.now(), tick=False) as clock:
         google(URLError("no route"))
         assert not SignUp(GOOGLE_ANSWER).is_valid()
-        recaptcha.google._away_until -= recaptcha.PAUSE + 1
+        recaptcha.google.breaker.away_until -= recaptcha.PAUSE + 1
         clock.shift(61)
         assert "g-recaptcha" in Page(SignUp()).html
 

@@ -130,6 +130,11 @@ def test_only_web_and_the_mail_page_have_ports_on_this_machine_alone():
     assert SERVICES["mailpit"]["profiles"] == ["mail"]
 
 
+def test_no_port_of_the_figures_is_published():
+    assert COMPOSE["x-app"]["environment"]["METRICS_HOST"] == "0.0.0.0"  # noqa: S104  (of the container)
+    assert not [port for service in SERVICES.values() for port in service.get("ports", []) if "METRICS" in port]
+
+
 def test_valkey_refuses_instead_of_forgetting():
     command = SERVICES["valkey"]["command"]
 

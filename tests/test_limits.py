@@ -34,7 +34,7 @@ def cache_away(monkeypatch):
         port = closed.getsockname()[1]
     lost = ForgivingRedisCache(f"redis://127.0.0.1:{port}/0", {"OPTIONS": {"socket_connect_timeout": 0.5}})
     lost.fallback.clear()
-    monkeypatch.setattr(ForgivingRedisCache, "away_until", 0.0)
+    monkeypatch.setattr(ForgivingRedisCache.breaker, "away_until", 0.0)
     monkeypatch.setattr(caches._connections, "default", lost, raising=False)
     yield lost
     lost.fallback.clear()
@@ -60,7 +60,7 @@ def test_limits_hold_without_the_cache_and_are_stricter(cache_away):
 
 
 def test_stalled_cache_costs_a_page_at_most_a_second(monkeypatch):
-    monkeypatch.setattr(ForgivingRedisCache, "away_until", 0.0)
+    monkeypatch.setattr(ForgivingRedisCache.breaker, "away_until", 0.0)
     with socket.create_server(("127.0.0.1", 0)) as stalled:
         options = {"socket_connect_timeout": 0.5, "socket_timeout": 0.5}
         slow = ForgivingRedisCache(f"redis://127.0.0.1:{stalled.getsockname()[1]}/0", {"OPTIONS": options})

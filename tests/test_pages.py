@@ -339,27 +339,6 @@ def test_process_is_not_ready_without_the_database(client):
     assert "10.1.2.3" not in json.dumps(answer.json())
 
 
-@pytest.mark.django_db
-def test_process_is_ready(client):
-    answer = client.get("/readyz")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "database": "ok", "degraded": []})
-
-
-@pytest.mark.django_db
-def test_process_is_ready_without_the_cache_and_says_so(client, settings):
-    settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    answer = client.get("/readyz")
-    assert answer.status_code == 200
-    assert answer.json() == {"status": "degraded", "database": "ok", "degraded": ["cache", "broker"]}
-
-
-@pytest.mark.django_db
-def test_process_is_not_ready_with_migrations_missing(client, monkeypatch):
-    monkeypatch.setattr("django.db.migrations.executor.MigrationExecutor.migration_plan", lambda *_: ["one"])
-    assert client.get("/readyz").json()["database"] == "migrations missing"
-    assert client.get("/readyz").status_code == 503
-
-
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/robots.txt", "/"])
 def test_what_machines_ask_for_is_only_read(client, path):
     assert client.post(path).status_code == 405

@@ -7,9 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from django.conf import settings
 from django.db import connection
 
+from mumaris.connections import REDIS_TIMEOUT
 from mumaris.mail.models import Outbox
 from tests.servers import ROOT, find_free_port
 
@@ -48,7 +48,7 @@ def visit_with(redis_url: str) -> list:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("how", ["dead", "stalled"])
 def test_pages_work_and_wait_at_most_a_second(how):
-    assert settings.REDIS_TIMEOUT == 0.5
+    assert REDIS_TIMEOUT == 0.5
     with socket.create_server(("127.0.0.1", 0)) as stalled:
         port = find_free_port() if how == "dead" else stalled.getsockname()[1]
         visits = visit_with(f"redis://127.0.0.1:{port}/0")

@@ -141,6 +141,9 @@ def test_missing_setting_is_named(read_settings, name):
         ("TRUSTED_PROXY_COUNT", "many"),
         ("VISUAL_CODE", "sometimes"),
         ("DEBUG", "perhaps"),
+        ("METRICS_PORT", "often"),
+        ("METRICS_HOST", "8.8.8.8"),
+        ("METRICS_HOST", "metrics.example"),
         ("FILES_URL", ""),
         ("FILES_URL", "/srv/files"),
         ("FILES_URL", "file://srv/files"),
@@ -184,6 +187,11 @@ def test_bucket_is_asked_over_tls_by_itself(read_settings):
     options = read_settings(FILES_URL="s3://KEY:secret@s3.example/evidence").STORAGES["files"]["OPTIONS"]
 
     assert options["endpoint_url"] == "https://s3.example"
+
+
+def test_figures_are_told_nowhere_by_themselves_and_inside_alone(read_settings):
+    assert (read_settings().METRICS_PORT, read_settings().METRICS_HOST) == (0, "127.0.0.1")
+    assert read_settings(METRICS_HOST="10.89.0.5").METRICS_HOST == "10.89.0.5"
 
 
 def test_membership_numbers_have_a_pattern_of_their_own(read_settings):

@@ -9,7 +9,10 @@ class MailConfig(AppConfig):
 
     def ready(self):
         from mumaris.mail.backend import LIBRARY_KIND
+        from mumaris.mail.backlog import tell_backlog
         from mumaris.mail.kinds import Kind, nothing, register
         from mumaris.mail.models import Lane
+        from mumaris.metrics import add_database_gauges
 
         register(Kind(name=LIBRARY_KIND, lane=Lane.OTHER, write=nothing))
+        add_database_gauges(tell_backlog)

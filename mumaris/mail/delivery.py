@@ -17,9 +17,10 @@ from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 from django.utils import timezone
 
-from mumaris.mail.kinds import find_kind, get_kind
-from mumaris.mail.models import Outbox
+from mumaris.mail.kinds import find_kind, get_kind, nothing
+from mumaris.mail.models import Lane, Outbox
 from mumaris.mail.render import render_message
+from mumaris.metrics import MAIL_TIME, MAILS
 
 logger = logging.getLogger(__name__)
 
@@ -46,16 +47,18 @@ class RecipientRefused(Exception):
         self.is_final = code >= 500 and not reason.startswith(b"5.7.")
 
 
-def deliver_rows(*, ids: list[str] | None = None, limit: int = 50) -> int:
+def deliver_rows(*, ids: list[str] | None = None, limit: int = 50, before_each=nothing) -> int:
     """Deliver due rows, oldest codes first, and return how many the mail server accepted.
 
-    Raises ServerAway when the server is out of reach: the rows not sent are free again at once.
+    ``before_each`` is called before each row. Raises ServerAway when the server is out of reach: the rows not sent
+    are free again at once.
     """
     rows = claim_rows(ids=ids, limit=limit)
     accepted = 0
     connection = get_connection(settings.MAIL_TRANSPORT)
     try:
         for row in rows:
+            before_each()
             accepted += deliver_row(row, connection)
     except ServerAway as away:
         release_rows(rows, error=str(away))
@@ -178,6 +181,8 @@ def record_end(row: Outbox, state: str, *, error: str = "") -> None:
             find_kind(row.kind).accepted(row)
         elif ended and state in {State.REFUSED, State.GIVEN_UP}:
             find_kind(row.kind).failed(row, state)
+    if ended:
+        count_outcome(row, state)
 
 
 def put_off(row: Outbox, error: str) -> None:
@@ -189,6 +194,14 @@ def put_off(row: Outbox, error: str) -> None:
     Outbox.objects.waiting().filter(pk=row.pk, lease=row.lease).update(
         attempts=row.attempts + 1, error=error[:60], next_at=timezone.now() + wait, leased_until=None, lease=None
     )
+    count_outcome(row, "put_off")
+
+
+def count_outcome(row: Outbox, outcome: str) -> None:
+    lane = Lane(row.lane).name.lower()
+    MAILS.labels(lane, row.kind, outcome).inc()
+    if outcome == State.SENT:
+        MAIL_TIME.labels(lane).observe((timezone.now() - row.created_at).total_seconds())
 
 
 def release_rows(rows: list[Outbox], *, error: str) -> None:

@@ -1,36 +1,19 @@
 """The way in: one function that queues a mail by kind, recipient and references, never by rendered text."""
 
 import logging
-import time
 
 from django.core.cache import cache
 from django.db import transaction
 from django.utils.translation import get_language
 
+from mumaris.breaker import Breaker
+from mumaris.connections import REDIS_PAUSE
 from mumaris.mail.kinds import get_kind
 from mumaris.mail.models import Outbox
 
 logger = logging.getLogger(__name__)
 
-BREAKER_SECONDS = 5
-
-
-class Breaker:
-    """Leaves a server alone for a while after it did not answer. One per process."""
-
-    def __init__(self, seconds: float):
-        self.seconds = seconds
-        self.away_until = 0.0
-
-    @property
-    def is_open(self) -> bool:
-        return time.monotonic() < self.away_until
-
-    def trip(self) -> None:
-        self.away_until = time.monotonic() + self.seconds
-
-
-broker = Breaker(BREAKER_SECONDS)
+broker = Breaker(REDIS_PAUSE)
 
 
 def queue_mail(kind: str, recipient: str, *, language: str | None = None, **references) -> Outbox:

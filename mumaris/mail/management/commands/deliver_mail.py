@@ -7,7 +7,9 @@ import time
 from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, connection
 
+from mumaris.heartbeats import beat
 from mumaris.mail.delivery import ServerAway, deliver_rows
+from mumaris.metrics_server import serve_metrics
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +28,7 @@ class Command(BaseCommand):
     def handle(self, *args, once: bool, **options):
         self.running = True
         if not once:
+            serve_metrics(with_database=True)
             signal.signal(signal.SIGTERM, self.stop)
             signal.signal(signal.SIGINT, self.stop)
         while self.running:
@@ -40,7 +43,8 @@ class Command(BaseCommand):
     def sweep(self) -> float:
         """Deliver what is due and return the seconds to wait before the next look."""
         try:
-            accepted = deliver_rows(limit=1 if self.probing else 50)
+            beat("sweeper")
+            accepted = deliver_rows(limit=1 if self.probing else 50, before_each=lambda: beat("sweeper"))
             self.probing = self.probing and not accepted
             return 0 if accepted else POLL_SECONDS
         except ServerAway as away:
