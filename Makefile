@@ -44,6 +44,7 @@ check: .venv/.dev-stamp ## linters, formatting, templates, migrations, deploymen
 	$(VENV)/djlint --quiet --lint templates
 	git ls-files -z -co --exclude-standard '*.py' | xargs -0 $(VENV)/django-upgrade --check --target-version 5.2
 	DEBUG=1 DATABASE_URL=sqlite://:memory: $(VENV)/python manage.py makemigrations --check --dry-run
+	DEBUG=1 DATABASE_URL=sqlite://:memory: $(VENV)/python -m tests.migration_rules
 	$(VENV)/python -m tests.compose
 	$(VENV)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
