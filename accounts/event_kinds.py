@@ -49,6 +49,7 @@ register_events(
         "account.enabled": _("Account enabled."),
         "access.refused": _("Access to an administration page refused."),
         "purge.done": _("Data deleted after its time."),
+        "restore.done": _("The database was restored from a backup."),
         "case.asked": _("Support asked for a change of this account on behalf of its owner."),
         "case.confirmed": _("What support had asked for was confirmed by a second member of staff and done."),
         "case.refused": _("What support had asked for was refused."),

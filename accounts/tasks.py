@@ -2,6 +2,7 @@ import logging
 from datetime import timedelta
 
 from celery import shared_task
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -19,6 +20,7 @@ from accounts.models import (
     SpentToken,
     Throttle,
 )
+from mumaris.mail.keeping import shorten_recipients
 from mumaris.mail.models import Outbox
 
 logger = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ def purge() -> dict[str, int]:
         "mails": Outbox.objects.exclude(state=Outbox.State.WAITING).filter(created_at__lt=now - MAIL_MEMORY),
     }
     counts = {name: delete_in_batches(rows) for name, rows in finished.items()}
+    counts["recipients"] = shorten_recipients(now)
     record_counts("accounts", counts)
     return counts
 
@@ -79,6 +82,10 @@ def counters_of(now):
 
 def delete_in_batches(rows) -> int:
     deleted = 0
-    while batch := list(rows.values_list("pk", flat=True)[:BATCH]):
-        deleted += rows.filter(pk__in=batch).delete()[1].get(rows.model._meta.label, 0)
-    return deleted
+    while True:
+        with transaction.atomic():
+            # What another purge holds is counted by that one, and nobody waits for anybody.
+            batch = list(rows.select_for_update(skip_locked=True).values_list("pk", flat=True)[:BATCH])
+            deleted += rows.filter(pk__in=batch).delete()[1].get(rows.model._meta.label, 0) if batch else 0
+        if not batch:
+            return deleted

@@ -2,11 +2,51 @@
 
 import hashlib
 import ipaddress
+import os
 import re
+from pathlib import Path
 
 from environs import Env, EnvError, ValidationError
 
 MIN_LENGTH = 32
+KEYS = ("SECRET_KEY", "CODE_KEY", "DATA_KEY")
+# Empty where no former key is good: the file is there so that a rotation needs no other compose file.
+FALLBACKS = tuple(f"{name}_FALLBACKS" for name in KEYS)
+# What may lie in a file, as Docker hands secrets over: NAME_FILE names it.
+SECRETS = (
+    *KEYS, *FALLBACKS, "DATABASE_URL", "DATABASE_URL_KEEPER", "POSTGRES_PASSWORD", "KEEPER_PASSWORD",
+    "REDIS_URL", "FILES_URL", "EMAIL_URL", "RECAPTCHA_PRIVATE_KEY",
+)  # fmt: skip
+
+
+def read_environment() -> Env:
+    """Return the environment with what its ``NAME_FILE`` settings hold as ``NAME``.
+
+    Raises EnvError, which names the setting and never a content, when both are given or a file cannot serve.
+    """
+    for name in SECRETS:
+        if file := os.environ.pop(f"{name}_FILE", ""):
+            if os.environ.get(name):
+                raise EnvError(f'Environment variables "{name}" and "{name}_FILE" are both set: give one of them')
+            os.environ[name] = read_secret(f"{name}_FILE", file, may_be_empty=name in FALLBACKS)
+    return Env()
+
+
+def read_secret(name: str, file: str, *, may_be_empty: bool = False) -> str:
+    """Return the text of a secret's file without the line break at its end. Raises EnvError."""
+    try:
+        value = Path(file).read_text().rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise EnvError(f'Environment variable "{name}" names {file}, which cannot be read: {reason}') from None
+    if not value.strip() and not may_be_empty:
+        raise EnvError(f'Environment variable "{name}" names {file}, which is empty')
+    return value
+
+
+def fill_password(database: dict, password: str) -> dict:
+    """Return a database with ``password`` where its URL holds none: it need not be fit for a URL then."""
+    return database | {"PASSWORD": database.get("PASSWORD") or password}
 
 
 def secret_or_local(env: Env, name: str, debug: bool) -> str:

@@ -9,16 +9,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_lazy as _
-from environs import Env, validate
+from environs import validate
 
 from mumaris.connections import database_options, describe_broker, describe_cache
 from mumaris.content_policy import content_security_policy
 from mumaris.environment import refuse_bad_pattern, refuse_public_address, secret_or_local
+from mumaris.environment import fill_password, read_environment, refuse_bad_pattern, secret_or_local
 from mumaris.logs import describe_logging
 from mumaris.stores import describe_store
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = Env()
+env = read_environment()
 
 # --- The machine ------------------------------------------------------------------------------
 
@@ -120,13 +121,16 @@ DATABASES = {
     if DEBUG
     else env.dj_db_url("DATABASE_URL")
 }
+DATABASES["default"] = fill_password(DATABASES["default"], env.str("POSTGRES_PASSWORD", ""))
 DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
 DATABASES["default"]["OPTIONS"] = database_options(
     DATABASES["default"]["ENGINE"], env.int("STATEMENT_TIMEOUT_MS", 15_000)
 )
 # Who seals, shortens and drops the history of accounts; the site itself may only add to it (manage.py grant_roles).
 if env.str("DATABASE_URL_KEEPER", ""):
-    DATABASES["keeper"] = DATABASES["default"] | env.dj_db_url("DATABASE_URL_KEEPER")
+    DATABASES["keeper"] = DATABASES["default"] | fill_password(
+        env.dj_db_url("DATABASE_URL_KEEPER"), env.str("KEEPER_PASSWORD", "")
+    )
     DATABASES["keeper"]["OPTIONS"] = DATABASES["default"]["OPTIONS"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

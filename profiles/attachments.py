@@ -64,13 +64,12 @@ def remove_file(*, file: MemberFile) -> None:
 
 
 def purge_file(file: MemberFile) -> bool:
-    """Delete the bytes and then the row; False when the file store is away: the hourly purge tries again."""
+    """Delete the bytes and then the row; False when the store is away, or another purge was faster."""
     try:
         delete_file(file.key)
     except StoreAway:
         return False
-    file.delete()
-    return True
+    return bool(file.delete()[0])
 
 
 def purge_files() -> int:

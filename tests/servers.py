@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
 IN_CI = os.environ.get("CI", "").lower() in {"1", "true"}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 GETTEXT = shutil.which("xgettext") and shutil.which("msgfmt")
 
 
@@ -282,9 +283,11 @@ def _stop_quietly(server: SmtpSink):
 
 
 def pytest_configure(config):
-    missing = [name for name, found in (("Chromium", CHROMIUM), ("gettext", GETTEXT)) if not found]
+    missing = [name for name, found in (("Chromium", CHROMIUM), ("gettext", GETTEXT), ("nginx", NGINX)) if not found]
     if IN_CI and missing:
-        raise pytest.UsageError(f"CI=true and not installed: {', '.join(missing)} (apt-get install chromium gettext)")
+        raise pytest.UsageError(
+            f"CI=true and not installed: {', '.join(missing)} (apt-get install chromium gettext nginx)"
+        )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -327,9 +330,8 @@ def pytest_ignore_collect(collection_path):
 
 
 def pytest_collection_modifyitems(config, items):
-    if GETTEXT:
-        return
-    left_out = [item for item in items if item.get_closest_marker("gettext")]
+    absent = [marker for marker, found in (("gettext", GETTEXT), ("nginx", NGINX)) if not found]
+    left_out = [item for item in items if any(item.get_closest_marker(marker) for marker in absent)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
@@ -339,6 +341,7 @@ def pytest_terminal_summary(terminalreporter):
     for name, found, what in (
         ("Chromium", CHROMIUM, "tests/browser"),
         ("gettext", GETTEXT, "the tests marked gettext"),
+        ("nginx", NGINX, "the tests of the proxy"),
     ):
         if not found:
             terminalreporter.section(f"{name} IS NOT INSTALLED: {what} DID NOT RUN", sep="!", red=True, bold=True)

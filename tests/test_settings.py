@@ -10,6 +10,7 @@ import pytest
 from django.core.checks import run_checks
 from environs import EnvError
 
+from mumaris.environment import FALLBACKS, KEYS, SECRETS
 from tests.servers import ROOT
 
 KEY, OTHER_KEY, THIRD_KEY = ("".join(chr(n) for n in range(start, start + 60)) for start in (33, 48, 63))
@@ -120,6 +121,77 @@ def test_web_process_starts_with_production_settings():
     status, told = start("-c", "import mumaris.wsgi; print(mumaris.wsgi.application)")
 
     assert status == 0, told
+
+
+# --- Secrets in files ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_file(tmp_path):
+    """Return ``in_file(content)``: the path of a file that holds it."""
+
+    def write(content: str | bytes) -> str:
+        path = tmp_path / f"secret-{len(list(tmp_path.iterdir()))}"
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return str(path)
+
+    return write
+
+
+def test_secrets_are_read_from_files(read_settings, in_file):
+    changes = dict.fromkeys(SECRETS) | {f"{name}_FILE": in_file(PRODUCTION[name] + "\n") for name in KEYS}
+    changes |= {
+        "DATABASE_URL": "postgresql://site@db.invalid/none", "POSTGRES_PASSWORD_FILE": in_file("p@ss/word:%41\n"),
+        "DATABASE_URL_KEEPER": "postgresql://keeper@db.invalid/none", "KEEPER_PASSWORD_FILE": in_file("other"),
+        "EMAIL_URL_FILE": in_file("smtp://user:word@mail.invalid:587/?tls=True\n"), "REDIS_URL_FILE": in_file("redis://c"),
+        "FILES_URL_FILE": in_file("file:///srv/files"), "DATA_KEY_FALLBACKS_FILE": in_file(f"{'o' * 40},{'p' * 40}\n"),
+        "CODE_KEY_FALLBACKS_FILE": in_file(""), "SECRET_KEY_FALLBACKS_FILE": in_file("\n"),
+    }  # fmt: skip
+    settings = read_settings(**changes)
+
+    assert PRODUCTION["SECRET_KEY"] == settings.SECRET_KEY
+    assert settings.DATA_KEYS == [THIRD_KEY, "o" * 40, "p" * 40]
+    assert settings.CODE_KEYS == [OTHER_KEY]
+    assert settings.SECRET_KEY_FALLBACKS == []
+    assert settings.DATABASES["default"]["PASSWORD"] == "p@ss/word:%41"
+    assert settings.DATABASES["keeper"]["PASSWORD"] == "other"
+    assert settings.DATABASES["keeper"]["USER"] == "keeper"
+    assert settings.EMAIL_HOST_PASSWORD == "word"
+
+
+def test_password_in_the_url_comes_first(read_settings):
+    database = read_settings(DATABASE_URL="postgresql://a:own@db.invalid/none", POSTGRES_PASSWORD="other").DATABASES
+
+    assert database["default"]["PASSWORD"] == "own"
+
+
+@pytest.mark.parametrize("name", sorted(set(SECRETS) - set(FALLBACKS)))
+def test_empty_file_of_a_secret_is_named(read_settings, in_file, name):
+    with pytest.raises(EnvError, match=f'"{name}_FILE" names .*, which is empty'):
+        read_settings(**{name: None, f"{name}_FILE": in_file(" \n")})
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\xff"])
+def test_file_of_a_secret_that_cannot_be_read_is_named(read_settings, in_file, tmp_path, content):
+    path = in_file(content) if content else str(tmp_path / "absent")
+
+    with pytest.raises(EnvError, match=f'"DATA_KEY_FILE" names {path}, which cannot be read: '):
+        read_settings(DATA_KEY=None, DATA_KEY_FILE=path)
+
+
+def test_secret_that_is_given_twice_is_refused_without_telling_it(read_settings, in_file):
+    with pytest.raises(EnvError, match='"CODE_KEY" and "CODE_KEY_FILE" are both set') as refusal:
+        read_settings(CODE_KEY_FILE=in_file("short-and-secret"))
+
+    assert OTHER_KEY not in str(refusal.value)
+    assert "short-and-secret" not in str(refusal.value)
+
+
+def test_short_key_in_a_file_is_refused_without_telling_it(read_settings, in_file):
+    with pytest.raises(EnvError, match='"DATA_KEY" must have') as refusal:
+        read_settings(DATA_KEY=None, DATA_KEY_FILE=in_file("short-and-secret"))
+
+    assert "short-and-secret" not in str(refusal.value)
 
 
 # --- Each setting -----------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import logging
 import signal
 import time
+from pathlib import Path
 
 from django.core.management.base import BaseCommand
 from django.db import InterfaceError, OperationalError, connection
@@ -24,8 +25,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         parser.add_argument("--once", action="store_true", help="deliver what is due and stop")
+        parser.add_argument("--alive", metavar="FILE", type=Path, help="touch it at each look, for a health check")
 
-    def handle(self, *args, once: bool, **options):
+    def handle(self, *args, once: bool, alive: Path | None, **options):
         self.running = True
         if not once:
             serve_metrics(with_database=True)
@@ -33,6 +35,8 @@ class Command(BaseCommand):
             signal.signal(signal.SIGINT, self.stop)
         while self.running:
             wait = self.sweep()
+            if alive:
+                alive.touch()
             if once:
                 return
             time.sleep(wait)

@@ -1,0 +1,176 @@
+"""deploy/nginx.conf, run as it is: TLS, who the visitor is, what is too large, two web services of which one dies."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import psycopg2
+import pytest
+from django.utils import translation
+
+from mumaris.uploads import MAX_REQUEST
+from tests.proxy import SOURCE, Guest, Proxy
+from tests.servers import ROOT, find_free_port
+from tests.stack import Stack, stop_group
+from tests.test_leaks import register
+
+pytestmark = [pytest.mark.nginx, pytest.mark.timeout(300), pytest.mark.xdist_group("proxy")]
+PAGES = sorted((ROOT / "deploy" / "pages").glob("*.html"))
+
+
+@pytest.fixture(scope="module")
+def proxied():
+    """Return (stack, proxy): two web process groups behind nginx."""
+    ports, https_port = [find_free_port(), find_free_port()], find_free_port()
+    settings = {"BASE_URL": f"https://localhost:{https_port}", "TRUSTED_PROXY_COUNT": "1"}
+    with Stack(port=ports[0], settings=settings, workers=1) as stack:
+        stack.more_commands["web-2"] = stack.web_command(ports[1])
+        stack.start_process("web-2")
+        stack.wait_for_web(ports[1])
+        with Proxy(ports, https_port=https_port) as proxy:
+            yield stack, proxy
+
+
+def test_plain_http_is_led_to_https_of_the_portal_alone(proxied):
+    _stack, proxy = proxied
+    host = proxy.address.removeprefix("https://")
+    status, headers, _text = proxy.ask("/ar/accounts/login/?next=/x", tls=False, Host=host)
+    forged, other, _text = proxy.ask("/ar/", tls=False, Host="evil.example")
+
+    assert (status, headers["Location"]) == (301, f"{proxy.address}/ar/accounts/login/?next=/x")
+    assert "Server" not in headers or headers["Server"] == "nginx"
+    assert (forged, other["Location"]) == (400, None)
+
+
+def test_pages_come_over_tls_with_every_header(proxied):
+    _stack, proxy = proxied
+    status, headers, _text = proxy.ask("/ar/accounts/login/")
+
+    assert status == 200
+    assert headers["Strict-Transport-Security"] == "max-age=63072000; includeSubDomains; preload"
+    assert headers["Server"] == "nginx"
+    assert "Content-Encoding" not in headers
+    assert headers.get_all("X-Frame-Options") == ["DENY"], "once: the portal says it"
+    assert "__Host-csrf=" in headers["Set-Cookie"]
+
+
+@pytest.mark.parametrize("coding", ["br", "gzip"])
+def test_static_files_come_compressed_and_are_kept_for_ever(proxied, coding):
+    _stack, proxy = proxied
+    _status, _headers, page = proxy.ask("/ar/accounts/login/")
+    path = re.search(r'href="(/static/css/site\.[0-9a-f]+\.css)"', page)[1]
+    status, headers, _text = proxy.ask(path, Accept_Encoding=coding)
+
+    assert (status, headers["Content-Encoding"]) == (200, coding)
+    assert "immutable" in headers["Cache-Control"]
+
+
+def test_forged_addresses_and_hosts_reach_nobody(proxied):
+    """Whoever writes X-Forwarded-For is still counted as who they are."""
+    stack, proxy = proxied
+    guest = Guest(stack, proxy)
+    guest.headers |= {"X-Forwarded-For": "203.0.113.7", "X-Real-IP": "203.0.113.7", "Forwarded": "for=203.0.113.7",
+                      "X-Forwarded-Proto": "http", "X-Forwarded-Host": "evil.example"}  # fmt: skip
+    person = register_through(guest, stack)
+    with psycopg2.connect(stack.postgres.url) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT DISTINCT host(network) FROM accounts_accountevent WHERE network IS NOT NULL")
+        networks = {row[0] for row in cursor.fetchall()}
+    connection.close()
+
+    assert networks == {"127.0.0.1"}
+    assert person.ask("GET", "/ar/profile/")[0] == 200
+    links = re.findall(r"https?://[^/\s]+", "".join(mail.as_string() for mail in stack.mails()))
+    assert not any("evil" in link for link in links)
+
+
+def register_through(guest: Guest, stack: Stack) -> Guest:
+    """Register by the pages; the code comes by mail."""
+    from tests import test_leaks
+
+    real, test_leaks.Person = test_leaks.Person, lambda _stack: guest
+    try:
+        return register(stack, {})
+    finally:
+        test_leaks.Person = real
+
+
+def test_body_that_is_too_large_is_told_so_in_both_languages(proxied):
+    _stack, proxy = proxied
+    status, headers, text = proxy.ask("/ar/accounts/login/", method="POST", body=b"x" * (21 * 1024 * 1024))
+
+    assert status == 413
+    assert "5 ميجابايت" in text
+    assert "5 MB" in text
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_proxy_takes_what_the_portal_answers_itself():
+    limit = int(re.search(r"client_max_body_size (\d+)m;", SOURCE.read_text())[1]) * 1024 * 1024
+
+    assert MAX_REQUEST < limit < 1.2 * MAX_REQUEST
+
+
+@pytest.mark.parametrize("path", ["/413.html", "/503.html"])
+def test_pages_of_the_proxy_have_no_address_of_their_own(proxied, path):
+    assert proxied[1].ask(path)[0] == 404
+
+
+def test_one_web_service_is_enough_and_none_is_told_in_words(proxied):
+    """Last of all: it ends both."""
+    stack, proxy = proxied
+    stop_group(stack.processes["web-2"])
+    assert {proxy.ask("/ar/accounts/login/")[0] for _ in range(10)} == {200}
+    stop_group(stack.processes["web"])
+    secret_path = "/ar/accounts/password/reset/key/1-very-secret/"
+    try:
+        status, headers, text = proxy.ask(secret_path)
+        assert status == 503
+        assert headers["Retry-After"] == "30"
+        assert "الخدمة مشغولة أو متوقفة مؤقتًا" in text
+        assert "busy or away" in text
+        assert "very-secret" not in proxy.log()
+        assert "very-secret" not in text
+    finally:
+        for name in ("web", "web-2"):
+            stack.start_process(name)
+        for port in proxy.ports:
+            stack.wait_for_web(port)
+
+
+# --- The pages --------------------------------------------------------------------------------
+
+
+class Outline(HTMLParser):
+    """What a page is made of: (tag, attributes) and its texts."""
+
+    def __init__(self, page: Path):
+        super().__init__()
+        self.tags: list[tuple[str, dict]] = []
+        self.texts: list[str] = []
+        self.feed(page.read_text())
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        self.texts += [data.strip()] if data.strip() else []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_page_of_the_proxy_speaks_both_languages_and_asks_nobody(page):
+    outline = Outline(page)
+    languages = [(given["lang"], given["dir"]) for _tag, given in outline.tags if "lang" in given]
+
+    assert languages == [("ar", "rtl"), ("en", "ltr")]
+    assert not {tag for tag, _given in outline.tags} & {"script", "style", "link", "img", "form", "iframe"}
+    assert not any("style" in given for _tag, given in outline.tags)
+
+
+def test_page_413_says_what_the_portal_says():
+    english = ["We cannot read this request", "It is larger than the portal accepts.",
+               "Go back and choose files of at most 5 MB each."]  # fmt: skip
+    texts = Outline(ROOT / "deploy" / "pages" / "413.html").texts
+
+    with translation.override("ar"):
+        assert texts[1:] == [*(translation.gettext(sentence) for sentence in english), *english]
