@@ -2,8 +2,9 @@
 
 ``with Stack(port=find_free_port()) as stack`` is the same for tests: ``stack.base_url``, ``stack.env``
 (settings, keys included), ``stack.mails()``, ``stack.processes[name]``, ``stack.postgres``,
-``stack.valkey``, ``stack.sink``. No proxy stands in front: clients say who they are in
-X-Forwarded-For themselves.
+``stack.valkey``, ``stack.sink``; ``stack.restart(name)`` and ``stack.kill(name)`` for one process, and
+``stack.start_process("worker.2")`` for one more of its sort. No proxy stands in front: clients say who
+they are in X-Forwarded-For themselves.
 """
 
 import argparse
@@ -40,8 +41,20 @@ APP, KEEPER = "mumaris_app", "mumaris_keeper"
 class Stack:
     """Everything that ``docker-compose.yml`` starts, but the proxy; only processes started here are ever stopped."""
 
-    def __init__(self, *, port: int = 8000, settings: dict[str, str] | None = None, workers: int = 2):
+    def __init__(
+        self,
+        *,
+        port: int = 8000,
+        settings: dict[str, str] | None = None,
+        workers: int = 2,
+        start_sink=start_smtp_sink,
+        database_folder: Path | None = None,
+    ):
+        """``start_sink(folder=…)`` starts the mail server; ``database_folder`` is where PostgreSQL keeps its data."""
         self.port = port
+        # Where web processes beside the first one listen: name → port.
+        self.ports = {"web": port}
+        self.start_sink, self.database_folder = start_sink, database_folder
         self.workers = workers
         self.base_url = f"http://localhost:{port}"
         self.settings = settings or {}
@@ -61,7 +74,8 @@ class Stack:
 
     def _start(self):
         # Two folders: PostgreSQL opens the parents of its data for reading, and keys lie in the other.
-        shared, self.folder = self._make_folder("mumaris-postgres-"), self._make_folder("mumaris-stack-")
+        shared = self.database_folder or self._make_folder("mumaris-postgres-")
+        self.folder = self._make_folder("mumaris-stack-")
         self.mail_folder, self.logs = self.folder / "mails", self.folder / "logs"
         self.mail_folder.mkdir()
         self.logs.mkdir()
@@ -70,7 +84,7 @@ class Stack:
         self._closing.callback(self.postgres.stop)
         self.valkey = start_valkey()
         self._closing.callback(self.valkey.terminate)
-        self.sink = start_smtp_sink(folder=self.mail_folder)
+        self.sink = self.start_sink(folder=self.mail_folder)
         self._closing.callback(self.sink.stop)
         self.env = self._make_env()
         self.env_file = self._write_env()
@@ -82,7 +96,7 @@ class Stack:
         self.start_process("worker")
         self.start_process("sweeper")
         self.start_process("beat")
-        self._wait_until_healthy()
+        self.wait_until_healthy()
 
     def _make_folder(self, prefix: str) -> Path:
         folder = Path(tempfile.mkdtemp(prefix=prefix))
@@ -130,16 +144,20 @@ class Stack:
 
     @property
     def commands(self) -> dict[str, list[str]]:
-        python = sys.executable
-        return {
-            "web": [python, "-m", "gunicorn", "-c", "python:mumaris.gunicorn", "--bind", f"127.0.0.1:{self.port}",
-                    "--workers", str(self.workers), "mumaris.wsgi"],
-            "worker": [python, "-m", "celery", "-A", "mumaris", "worker", "--pool", "threads", "--concurrency", "4",
-                       "--loglevel", "INFO"],
-            "sweeper": [python, "manage.py", "deliver_mail"],
-            "beat": [python, "-m", "celery", "-A", "mumaris", "beat", "--schedule", str(self.folder / "beat"),
-                     "--pidfile", "", "--loglevel", "INFO"],
-        }  # fmt: skip
+        return {name: self._command(name) for name in ("web", "worker", "sweeper", "beat")}
+
+    def _command(self, name: str) -> list[str]:
+        port = self.ports.setdefault(name, find_free_port()) if name.startswith("web") else 0
+        gunicorn = f"gunicorn -c python:mumaris.gunicorn --bind 127.0.0.1:{port} --workers {self.workers} mumaris.wsgi"
+        celery = "celery -A mumaris"
+        modules = {
+            "web": gunicorn,
+            "worker": f"{celery} worker --pool threads --concurrency 4 --loglevel INFO --hostname {name}@%h",
+            "beat": f"{celery} beat --schedule {self.folder / 'beat'} --pidfile= --loglevel INFO",
+        }
+        if name.startswith("sweeper"):
+            return [sys.executable, "manage.py", "deliver_mail"]
+        return [sys.executable, "-m", *modules[name.partition(".")[0]].split()]
 
     def _full_env(self) -> dict[str, str]:
         return {name: value for name, value in os.environ.items() if name not in SETTINGS} | self.env
@@ -147,7 +165,7 @@ class Stack:
     def _process_env(self, name: str) -> dict[str, str]:
         """A process signs in to PostgreSQL as the site; the worker carries out what the keeper does, too."""
         env = self._full_env() | {"DATABASE_URL": self.postgres.url_as(APP)}
-        return env | ({"DATABASE_URL_KEEPER": self.postgres.url_as(KEEPER)} if name == "worker" else {})
+        return env | ({"DATABASE_URL_KEEPER": self.postgres.url_as(KEEPER)} if name.startswith("worker") else {})
 
     def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
         """Run a management command with the stack's settings."""
@@ -159,16 +177,43 @@ class Stack:
             raise RuntimeError(f"manage.py {' '.join(arguments)}:\n{done.stdout}{done.stderr}")
         return done
 
-    def start_process(self, name: str) -> subprocess.Popen:
-        """Start one of ``commands`` in a group of its own (again, after a test has killed it)."""
+    def start_process(self, name: str, *, settings: dict[str, str] | None = None) -> subprocess.Popen:
+        """Start one of ``commands`` in a group of its own (again, after a test has killed it).
+
+        "web.2" is one more of the sort, with a port of its own in ``ports``. ``settings`` are this process's alone.
+        """
         with (self.logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                self.commands[name],
-                cwd=ROOT, env=self._process_env(name), stdout=log, stderr=log, start_new_session=True,
+                self._command(name),
+                cwd=ROOT, env=self._process_env(name) | (settings or {}), stdout=log, stderr=log,
+                start_new_session=True,
             )  # fmt: skip
         self.processes[name] = process
         self._closing.callback(stop_group, process)
         return process
+
+    def stop_process(self, name: str):
+        """Ask it to end, as a deployment does, and wait for that."""
+        stop_group(self.processes.pop(name), seconds=30)
+
+    def kill(self, name: str):
+        """``kill -9`` of the process and its children."""
+        process = self.processes.pop(name)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def restart(self, name: str, *, settings: dict[str, str] | None = None) -> subprocess.Popen:
+        """Stop and start again, with what ``env`` says by now; a web process has answered when this returns."""
+        self.stop_process(name)
+        process = self.start_process(name, settings=settings)
+        if name in self.ports:
+            self.wait_until_healthy(name)
+        return process
+
+    def children(self, name: str) -> list[int]:
+        """Return the ids of the processes that it has forked: of web, those that answer."""
+        pid = self.processes[name].pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def log(self, name: str) -> str:
         return (self.logs / f"{name}.log").read_text(errors="replace")
@@ -198,16 +243,17 @@ class Stack:
     def dead(self) -> list[str]:
         return [name for name, process in self.processes.items() if process.poll() is not None]
 
-    def _wait_until_healthy(self, seconds: float = 60):
+    def wait_until_healthy(self, name: str = "web", seconds: float = 60):
+        """Wait until a web process answers. Raises RuntimeError when any process has ended."""
         end = time.monotonic() + seconds
         while True:
-            for name in self.dead():
-                raise RuntimeError(f"{name} ended at once:\n{self.log(name)[-3000:]}")
+            for ended in self.dead():
+                raise RuntimeError(f"{ended} ended at once:\n{self.log(ended)[-3000:]}")
             with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-                urllib.request.urlopen(f"{self.base_url}/healthz", timeout=5).close()  # noqa: S310  (our own http)
+                urllib.request.urlopen(f"http://localhost:{self.ports[name]}/healthz", timeout=5).close()
                 return
             if time.monotonic() > end:
-                raise RuntimeError(f"/healthz did not answer in {seconds} s:\n{self.log('web')[-3000:]}")
+                raise RuntimeError(f"/healthz did not answer in {seconds} s:\n{self.log(name)[-3000:]}")
             time.sleep(0.1)
 
 
