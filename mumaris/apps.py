@@ -7,6 +7,9 @@ class MumarisConfig(AppConfig):
 
     def ready(self):
         from mumaris import checks  # noqa: F401  (registers the deployment checks)
+        from mumaris.clock import keep_time
+
+        keep_time()
 
 
 class AdminConfig(DjangoAdminConfig):

@@ -2,12 +2,13 @@
 
 import logging
 import signal
+import threading
 import time
 
 from django.core.management.base import BaseCommand
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 
-from mumaris.mail.delivery import ServerAway, deliver_rows
+from mumaris.mail.delivery import DATABASE_AWAY, ServerAway, deliver_rows
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ class Command(BaseCommand):
             signal.signal(signal.SIGTERM, self.stop)
             signal.signal(signal.SIGINT, self.stop)
         while self.running:
-            wait = self.sweep()
+            wait = self.probe() if self.probing else self.sweep()
             if once:
                 return
             time.sleep(wait)
@@ -40,14 +41,34 @@ class Command(BaseCommand):
     def sweep(self) -> float:
         """Deliver what is due and return the seconds to wait before the next look."""
         try:
-            accepted = deliver_rows(limit=1 if self.probing else 50)
-            self.probing = self.probing and not accepted
-            return 0 if accepted else POLL_SECONDS
+            return 0 if deliver_rows() else POLL_SECONDS
         except ServerAway as away:
             self.probing = True
             logger.warning("mail server away: %s", away)
             return PROBE_SECONDS
-        except (OperationalError, InterfaceError) as error:
+        except DATABASE_AWAY as error:
             logger.warning("database away: %s", type(error).__name__)
             connection.close()
             return POLL_SECONDS
+
+    def probe(self) -> float:
+        """Try one mail, the oldest code, and return the seconds to wait before the next look.
+
+        In a thread of its own: while a server that has gone silent holds one probe, the next finds it back.
+        """
+        began = time.monotonic()
+        thread = threading.Thread(target=self.try_one, daemon=True)
+        thread.start()
+        thread.join(PROBE_SECONDS)
+        return max(0, began + PROBE_SECONDS - time.monotonic()) if self.probing else 0
+
+    def try_one(self) -> None:
+        try:
+            if deliver_rows(limit=1, probing=True):
+                self.probing = False
+        except ServerAway as away:
+            logger.warning("mail server away: %s", away)
+        except DATABASE_AWAY as error:
+            logger.warning("database away: %s", type(error).__name__)
+        finally:
+            connection.close()
