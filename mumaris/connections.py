@@ -5,6 +5,7 @@ from redis.retry import Retry
 
 # No page waits longer than this for a cache or broker that stalls (seconds).
 REDIS_TIMEOUT = 0.5
+BROKER_OPTIONS = {"socket_timeout": REDIS_TIMEOUT, "socket_connect_timeout": REDIS_TIMEOUT, "max_retries": 0}
 
 
 def database_options(engine: str, statement_timeout: int) -> dict:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from django.utils.translation import gettext_lazy as _
 from environs import Env, validate
 
-from mumaris.connections import REDIS_TIMEOUT, database_options, describe_cache
+from mumaris.connections import BROKER_OPTIONS, REDIS_TIMEOUT, database_options, describe_cache
 from mumaris.content_policy import content_security_policy
 from mumaris.environment import refuse_bad_pattern, secret_or_local
 from mumaris.logs import describe_logging
@@ -291,11 +291,10 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {
-    "socket_timeout": REDIS_TIMEOUT,
-    "socket_connect_timeout": REDIS_TIMEOUT,
-    "max_retries": 0,
-}
+CELERY_BROKER_TRANSPORT_OPTIONS = BROKER_OPTIONS
+# A worker outlives a broker that is away for long, or that answers and refuses: read-only, full.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_BEAT_SCHEDULE = {
     "purge": {"task": "accounts.tasks.purge", "schedule": timedelta(hours=1)},
     "seal": {"task": "accounts.tasks.seal", "schedule": timedelta(minutes=1)},

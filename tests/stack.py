@@ -52,7 +52,7 @@ class Stack:
     ):
         """``start_sink(folder=…)`` starts the mail server; ``database_folder`` is where PostgreSQL keeps its data."""
         self.port = port
-        # Where web processes beside the first one listen: name → port.
+        # Where they listen: "web", others of its sort, and "valkey".
         self.ports = {"web": port}
         self.start_sink, self.database_folder = start_sink, database_folder
         self.workers = workers
@@ -82,8 +82,7 @@ class Stack:
         (self.folder / "files").mkdir(mode=0o700)
         self.postgres = start_postgres(shared / "cluster", durable=True)
         self._closing.callback(self.postgres.stop)
-        self.valkey = start_valkey()
-        self._closing.callback(self.valkey.terminate)
+        self.start_valkey()
         self.sink = self.start_sink(folder=self.mail_folder)
         self._closing.callback(self.sink.stop)
         self.env = self._make_env()
@@ -102,6 +101,12 @@ class Stack:
         folder = Path(tempfile.mkdtemp(prefix=prefix))
         self._closing.callback(shutil.rmtree, folder, ignore_errors=True)
         return folder
+
+    def start_valkey(self):
+        """Start it (again, after a test has ended it, on the port that everybody knows)."""
+        self.valkey = start_valkey(self.ports.get("valkey"))
+        self.ports["valkey"] = self.valkey.port
+        self._closing.callback(self.valkey.terminate)
 
     def _make_env(self) -> dict[str, str]:
         return {

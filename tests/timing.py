@@ -78,6 +78,7 @@ class Visitor:
         self.connection.request(method, path, body, self.headers | (FORM if fields else {}))
         response = self.connection.getresponse()
         content = response.read().decode()
+        self.location = response.headers.get("Location", "")
         for line in response.headers.get_all("Set-Cookie", []):
             self.cookies |= re.findall(r"^([^=]+)=([^;]*)", line)
         self.headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
