@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from django.utils.translation import gettext_lazy as _
 from environs import Env, validate
 
-from mumaris.connections import BROKER_OPTIONS, REDIS_TIMEOUT, database_options, describe_cache
+from mumaris.connections import BROKER_OPTIONS, database_options, describe_cache
+from mumaris.connections import REDIS_TIMEOUT as REDIS_TIMEOUT  # noqa: PLC0414  (a setting of its own)
 from mumaris.content_policy import content_security_policy
 from mumaris.environment import refuse_bad_pattern, secret_or_local
 from mumaris.logs import describe_logging

@@ -138,6 +138,14 @@ def test_poison_row_stops_nothing(member, smtp):
     assert Outbox.objects.waiting().filter(error__startswith="unwritable").count() == 2
 
 
+def test_poison_row_is_given_up_though_its_kind_cannot_be_told(member, smtp):
+    Outbox.objects.create(kind="registration_code", lane=0, recipient="x@example.com", language="ar", references={})
+    queue_notice(member)
+    with time_machine.travel(timezone.now() + timedelta(hours=3), tick=True):
+        assert deliver() == 1
+    assert Outbox.objects.get(kind="registration_code").state == "given_up"
+
+
 def test_message_that_cannot_be_handed_over_stops_nothing(member, smtp):
     get_connection("mumaris.mail.backend.OutboxBackend").send_messages(
         [EmailMessage("Subject", "Body", to=["good@example.com"])]

@@ -19,7 +19,7 @@ from django.core.mail import EmailMessage, get_connection
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from mumaris import clock
-from mumaris.mail.kinds import find_kind, get_kind
+from mumaris.mail.kinds import find_kind, get_kind, nothing
 from mumaris.mail.models import Outbox
 from mumaris.mail.render import render_message
 
@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)
 # Seconds. EMAIL_TIMEOUT holds for each step; a server that drips bytes must not outlast the lease.
 DEADLINE = 60
+# Less than this is renewed before a mail is sent: what DEADLINE allows, and some.
+LEASE_LEFT = timedelta(seconds=75)
 # Seconds. What became of a mail is written within its lease, or never.
 INSIST = 60
 SERVICE_CLOSING = 421
@@ -59,14 +61,14 @@ class RecipientRefused(Exception):
         self.is_policy = code >= 500 and not self.is_final
 
 
-def deliver_rows(*, ids: list[str] | None = None, limit: int = 50, probing: bool = False) -> int:
+def deliver_rows(*, limit: int = 50, probing: bool = False) -> int:
     """Deliver due rows, oldest codes first, and return how many the mail server accepted.
 
     ``probing`` also takes rows that the server refused to this sender, before their time, and frees them all
     once one is accepted. Raises ServerAway when the server is out of reach or refuses everything: the rows
     not sent are free again at once.
     """
-    rows = claim_rows(ids=ids, limit=limit, probing=probing)
+    rows = claim_rows(limit=limit, probing=probing)
     server = get_connection(settings.MAIL_TRANSPORT)
     try:
         accepted = deliver_all(rows, server)
@@ -98,18 +100,18 @@ def deliver_all(rows: list[Outbox], server) -> int:
     return accepted
 
 
-def claim_rows(*, ids: list[str] | None = None, limit: int = 50, probing: bool = False) -> list[Outbox]:
+def claim_rows(*, limit: int = 50, probing: bool = False) -> list[Outbox]:
     """Lease up to ``limit`` due rows to this sender."""
-    now, lease = clock.now(), uuid.uuid4()
+    now = clock.now()
+    held = {"lease": uuid.uuid4(), "leased_until": now + LEASE}
     with transaction.atomic():
         due = Outbox.objects.due(now, or_after=POLICY if probing else None)
-        if ids is not None:
-            due = due.filter(pk__in=ids)
-        claimed = list(
-            due.select_for_update(skip_locked=True).order_by("lane", "next_at").values_list("pk", flat=True)[:limit]
-        )
-        Outbox.objects.filter(pk__in=claimed).update(lease=lease, leased_until=now + LEASE)
-    return list(Outbox.objects.filter(lease=lease, pk__in=claimed).order_by("lane", "next_at"))
+        claimed = list(due.select_for_update(skip_locked=True).order_by("lane", "next_at")[:limit])
+        if claimed:
+            Outbox.objects.filter(pk__in=[row.pk for row in claimed]).update(**held)
+    for row in claimed:
+        vars(row).update(held)
+    return claimed
 
 
 def deliver_row(row: Outbox, server) -> bool:
@@ -133,7 +135,9 @@ def deliver_row(row: Outbox, server) -> bool:
 
 
 def hold_lease(row: Outbox) -> bool:
-    """Renew the lease just before the row is sent; False when another sender has taken the row meanwhile."""
+    """See that the lease lasts until the row is sent; False when another sender has taken the row meanwhile."""
+    if row.leased_until - clock.now() > LEASE_LEFT:
+        return True
     held = Outbox.objects.waiting().filter(pk=row.pk, lease=row.lease)
     return bool(held.update(leased_until=clock.now() + LEASE))
 
@@ -228,10 +232,25 @@ def record_end(row: Outbox, state: str, *, error: str = "") -> None:
                 leased_until=None,
             )
         )
-        if ended and state == State.SENT:
-            find_kind(row.kind).accepted(row)
-        elif ended and state in {State.REFUSED, State.GIVEN_UP}:
-            find_kind(row.kind).failed(row, state)
+        if ended:
+            tell_kind(row, state)
+
+
+def tell_kind(row: Outbox, state: str) -> None:
+    """Let the kind draw its conclusion. One that cannot is logged: the mail has left, or never will."""
+    kind = find_kind(row.kind)
+    if state == State.DROPPED or (state == State.SENT and kind.accepted is nothing):
+        return
+    try:
+        with transaction.atomic():
+            if state == State.SENT:
+                kind.accepted(row)
+            else:
+                kind.failed(row, state)
+    except DATABASE_AWAY:
+        raise
+    except Exception as error:  # noqa: BLE001  (what a poison row refers to may not be there)
+        logger.error("the end of mail %s tells nobody: %s", row.pk, type(error).__name__)
 
 
 def put_off(row: Outbox, error: str) -> None:

@@ -1,6 +1,7 @@
 """An SMTP server that misbehaves as it is told to, while it runs."""
 
 import asyncio
+import logging
 import re
 import threading
 import time
@@ -41,6 +42,8 @@ class FaultyMailServer(SmtpSink):
     """
 
     def __init__(self, **options):
+        # It tells every step of every conversation.
+        logging.getLogger("mail.log").setLevel(logging.WARNING)
         self.behave()
         self.receipts: list[Receipt] = []
         super().__init__(**options)

@@ -50,7 +50,10 @@ class Tally:
 
 
 class Person(Visitor):
-    """A visitor whose connection lasts for one request. A proxy that finds one web process away asks the next."""
+    """A visitor whose connections last for one request, so that threads may share a person.
+
+    A proxy that finds one web process away asks the next of ``webs``.
+    """
 
     def __init__(self, stack, tally: Tally, *, webs: tuple[str, ...] = ("web",), language: str = "en"):
         super().__init__(stack)
@@ -60,9 +63,9 @@ class Person(Visitor):
         path = path.replace("/en/", f"/{self.language}/", 1)
         began = time.monotonic()
         for number, web in enumerate(self.webs, 1):
-            self.connection = http.client.HTTPConnection("localhost", self.stack.ports[web], timeout=60)
+            connection = http.client.HTTPConnection("localhost", self.stack.ports[web], timeout=60)
             try:
-                status, content = super().ask(method, path, fields)
+                status, content = self.exchange(connection, method, path, fields)
             except ConnectionRefusedError:
                 if number == len(self.webs):
                     self.tally.note_cut()
@@ -74,7 +77,7 @@ class Person(Visitor):
                 self.tally.note(path, status, time.monotonic() - began)
                 return status, content
             finally:
-                self.connection.close()
+                connection.close()
         raise ValueError("no web process is named")
 
     def post(self, path: str, fields: dict, solve=None) -> tuple[int, str]:
