@@ -5,7 +5,7 @@ PORT ?= 8000
 ARGS ?=
 VENV := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test check messages stack timing weights passwords import-speed queue-speed lock fuzz coverage mutants
+.PHONY: help run test faults check messages stack timing weights passwords import-speed queue-speed lock fuzz coverage mutants
 
 help: ## list the doors
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -37,6 +37,16 @@ run: .venv/.run-stamp ## serve the site at http://localhost:8000 on embedded def
 
 test: .venv/.dev-stamp ## run every test; names what is missing where Chromium or gettext is
 	$(VENV)/python -m pytest -n auto --dist loadgroup $(ARGS)
+
+faults: .venv/.dev-stamp ## try every fault on the real processes, print what was promised and measured (needs root, faketime)
+	$(VENV)/python -m pytest -q -p no:randomly -p no:logging --tb=short --show-capture=no $(or $(ARGS),tests/faults)
+
+# What docker-compose.yml gives the web process, with keys made up for this run.
+make_key = $(shell $(PYTHON) -c "import secrets; print(secrets.token_hex(32))")
+PRODUCTION = DEBUG=0 BASE_URL=https://portal.example TRUSTED_PROXY_COUNT=1 \
+	SECRET_KEY=$(make_key) CODE_KEY=$(make_key) DATA_KEY=$(make_key) \
+	DATABASE_URL=postgresql://mumaris@postgres/mumaris REDIS_URL=redis://valkey:6379/0 \
+	FILES_URL=file:///srv/files EMAIL_URL=smtp://mail.example:25 DEFAULT_FROM_EMAIL=no-reply@portal.example
 
 check: .venv/.dev-stamp ## linters, formatting, templates, migrations, deployment checks, the compose file
 	$(VENV)/ruff check .

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
-from django.utils import timezone
 
 from accounts import limits
 from accounts.metrics import CODES
 from accounts.models import Challenge, ChallengeTries, new_nonce
+from mumaris import clock
 from mumaris.keys import current_code_key_id, is_known_key, mac
 from mumaris.text import mailbox_of
 
@@ -65,13 +65,13 @@ def ends_at(challenge: Challenge) -> datetime:
 
 def is_live(challenge: Challenge) -> bool:
     is_open = not challenge.used_at and not challenge.failure and is_known_key(challenge.key_id)
-    return is_open and timezone.now() < ends_at(challenge)
+    return is_open and clock.now() < ends_at(challenge)
 
 
 def is_former_live(challenge: Challenge) -> bool:
     """Tell whether the code or link before the present one still works: a newer one does not kill it."""
     is_open = not challenge.used_at and challenge.failure != ENDED and is_known_key(challenge.former_key_id)
-    return bool(challenge.former_until) and is_open and timezone.now() < challenge.former_until
+    return bool(challenge.former_until) and is_open and clock.now() < challenge.former_until
 
 
 def is_open(challenge: Challenge) -> bool:
@@ -92,7 +92,7 @@ def lock_challenge(purpose: str, address: str, *, owner: int = 0) -> Challenge:
 def _make_challenge(**which) -> Challenge:
     try:
         with transaction.atomic():
-            return Challenge.objects.create(**which, key_id=current_code_key_id(), started_at=timezone.now())
+            return Challenge.objects.create(**which, key_id=current_code_key_id(), started_at=clock.now())
     except IntegrityError:
         # Another request made the row a moment ago: its code is the live one.
         return Challenge.objects.select_for_update().get(**which)
@@ -105,7 +105,7 @@ def freshen(challenge: Challenge, *, renew: bool = False) -> None:
     and no former one lives, so that nobody else's newest code is pushed out.
     """
     may_renew = renew and challenge.accepted_at and not is_former_live(challenge)
-    if not is_live(challenge) or ends_at(challenge) - timezone.now() < RESEND_LEFT or may_renew:
+    if not is_live(challenge) or ends_at(challenge) - clock.now() < RESEND_LEFT or may_renew:
         _make_new_generation(challenge)
 
 
@@ -118,7 +118,7 @@ def _make_new_generation(challenge: Challenge) -> None:
     challenge.generation += 1
     challenge.nonce = new_nonce()
     challenge.key_id = current_code_key_id()
-    challenge.started_at = timezone.now()
+    challenge.started_at = clock.now()
     challenge.accepted_at = challenge.used_at = None
     challenge.failure = ""
     challenge.save()
@@ -199,6 +199,7 @@ def consume(challenge: Challenge) -> bool:
     used = bool(unused.update(used_at=timezone.now()))
     CODES.labels(challenge.purpose, "used").inc(used)
     return used
+    return bool(unused.update(used_at=clock.now()))
 
 
 # --- Links ------------------------------------------------------------------------------------
@@ -236,7 +237,7 @@ def is_generation_live(challenge: Challenge, generation: int) -> bool:
 def record_acceptance(challenge_id: int, generation: int) -> None:
     """Start the clock: the mail server has taken the mail of this generation."""
     sent = Challenge.objects.filter(pk=challenge_id, generation=generation, accepted_at=None)
-    sent.update(accepted_at=timezone.now())
+    sent.update(accepted_at=clock.now())
 
 
 def record_failure(challenge_id: int, generation: int, failure: str) -> None:

@@ -11,6 +11,9 @@ class MumarisConfig(AppConfig):
         from mumaris.metrics import add_database_gauges
 
         add_database_gauges(tell_heartbeats)
+        from mumaris.clock import keep_time
+
+        keep_time()
 
 
 class AdminConfig(DjangoAdminConfig):

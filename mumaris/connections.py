@@ -7,6 +7,7 @@ from redis.retry import Retry
 REDIS_TIMEOUT = 0.5
 # And for so long nobody asks again after one did.
 REDIS_PAUSE = 5
+BROKER_OPTIONS = {"socket_timeout": REDIS_TIMEOUT, "socket_connect_timeout": REDIS_TIMEOUT, "max_retries": 0}
 
 
 def database_options(engine: str, statement_timeout: int) -> dict:

@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from environs import validate
 
 from mumaris.connections import database_options, describe_broker, describe_cache
+from mumaris.connections import BROKER_OPTIONS, database_options, describe_cache
+from mumaris.connections import REDIS_TIMEOUT as REDIS_TIMEOUT  # noqa: PLC0414  (a setting of its own)
 from mumaris.content_policy import content_security_policy
 from mumaris.environment import refuse_bad_pattern, refuse_public_address, secret_or_local
 from mumaris.environment import fill_password, read_environment, refuse_bad_pattern, secret_or_local
@@ -300,6 +302,10 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = describe_broker()
+CELERY_BROKER_TRANSPORT_OPTIONS = BROKER_OPTIONS
+# A worker outlives a broker that is away for long, or that answers and refuses: read-only, full.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_CHANNEL_ERROR_RETRY = True
 CELERY_BEAT_SCHEDULE = {
     "purge": {"task": "accounts.tasks.purge", "schedule": timedelta(hours=1)},
     "seal": {"task": "accounts.tasks.seal", "schedule": timedelta(minutes=1)},

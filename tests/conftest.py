@@ -3,6 +3,7 @@
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from django.db.backends.signals import connection_created
 
 from accounts import captcha_tokens
 from accounts.passwords import NormalisedArgon2Hasher
@@ -15,6 +16,12 @@ def _clear_cache():
     cache.clear()
     yield
     cache.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_clock():
+    """Tests turn this process's clock, and the database's does not follow (tests/faults has clocks apart)."""
+    connection_created.disconnect(dispatch_uid="mumaris.clock")
 
 
 @pytest.fixture(scope="session")

@@ -130,7 +130,10 @@ class SmtpSink:
         self._lock = threading.Lock()
         self._messages = []
         self.clear()
-        self._controller = Controller(self, hostname=HOST, port=self.port, enable_SMTPUTF8=True, ready_timeout=10)
+        self._controller = self._make_controller()
+
+    def _make_controller(self) -> Controller:
+        return Controller(self, hostname=HOST, port=self.port, enable_SMTPUTF8=True, ready_timeout=10)
 
     @property
     def url(self) -> str:
@@ -166,7 +169,7 @@ class SmtpSink:
         self._controller.stop()
 
     def resume(self):
-        self._controller = Controller(self, hostname=HOST, port=self.port, enable_SMTPUTF8=True, ready_timeout=10)
+        self._controller = self._make_controller()
         self._controller.start()
 
     async def handle_RCPT(self, server, session, envelope, address, options):  # noqa: N802  (aiosmtpd's name)
@@ -322,7 +325,15 @@ def _collect_static(target: Path):
     shutil.rmtree(part, ignore_errors=True)
 
 
-def pytest_ignore_collect(collection_path):
+def asks_for_faults(config) -> bool:
+    """They take minutes and stop servers: they run when they are named, by ``make faults``."""
+    return any("tests/faults" in argument for argument in config.args)
+
+
+def pytest_ignore_collect(collection_path, config):
+    faults = ROOT / "tests" / "faults"
+    if faults in (collection_path, *collection_path.parents) and not asks_for_faults(config):
+        return True
     journeys = ROOT / "tests" / "browser"
     if not CHROMIUM and journeys in (collection_path, *collection_path.parents):
         return True

@@ -2,8 +2,9 @@
 
 ``with Stack(port=find_free_port()) as stack`` is the same for tests: ``stack.base_url``, ``stack.env``
 (settings, keys included), ``stack.mails()``, ``stack.processes[name]``, ``stack.postgres``,
-``stack.valkey``, ``stack.sink``. No proxy stands in front: clients say who they are in
-X-Forwarded-For themselves.
+``stack.valkey``, ``stack.sink``; ``stack.restart(name)`` and ``stack.kill(name)`` for one process, and
+``stack.start_process("worker.2")`` for one more of its sort. No proxy stands in front: clients say who
+they are in X-Forwarded-For themselves.
 """
 
 import argparse
@@ -40,8 +41,20 @@ APP, KEEPER = "mumaris_app", "mumaris_keeper"
 class Stack:
     """Everything that ``docker-compose.yml`` starts, but the proxy; only processes started here are ever stopped."""
 
-    def __init__(self, *, port: int = 8000, settings: dict[str, str] | None = None, workers: int = 2):
+    def __init__(
+        self,
+        *,
+        port: int = 8000,
+        settings: dict[str, str] | None = None,
+        workers: int = 2,
+        start_sink=start_smtp_sink,
+        database_folder: Path | None = None,
+    ):
+        """``start_sink(folder=…)`` starts the mail server; ``database_folder`` is where PostgreSQL keeps its data."""
         self.port = port
+        # Where they listen: "web", others of its sort, and "valkey".
+        self.ports = {"web": port}
+        self.start_sink, self.database_folder = start_sink, database_folder
         self.workers = workers
         self.base_url = f"http://localhost:{port}"
         self.settings = settings or {}
@@ -65,16 +78,16 @@ class Stack:
 
     def _start(self):
         # Two folders: PostgreSQL opens the parents of its data for reading, and keys lie in the other.
-        shared, self.folder = self._make_folder("mumaris-postgres-"), self._make_folder("mumaris-stack-")
+        shared = self.database_folder or self._make_folder("mumaris-postgres-")
+        self.folder = self._make_folder("mumaris-stack-")
         self.mail_folder, self.logs = self.folder / "mails", self.folder / "logs"
         self.mail_folder.mkdir()
         self.logs.mkdir()
         (self.folder / "files").mkdir(mode=0o700)
         self.postgres = start_postgres(shared / "cluster", durable=True)
         self._closing.callback(self.postgres.stop)
-        self.valkey = start_valkey()
-        self._closing.callback(self.valkey.terminate)
-        self.sink = start_smtp_sink(folder=self.mail_folder)
+        self.start_valkey()
+        self.sink = self.start_sink(folder=self.mail_folder)
         self._closing.callback(self.sink.stop)
         self.env = self._make_env()
         self.env_file = self._write_env()
@@ -86,12 +99,18 @@ class Stack:
         self.start_process("worker")
         self.start_process("sweeper")
         self.start_process("beat")
-        self._wait_until_healthy()
+        self.wait_until_healthy()
 
     def _make_folder(self, prefix: str) -> Path:
         folder = Path(tempfile.mkdtemp(prefix=prefix))
         self._closing.callback(shutil.rmtree, folder, ignore_errors=True)
         return folder
+
+    def start_valkey(self):
+        """Start it (again, after a test has ended it, on the port that everybody knows)."""
+        self.valkey = start_valkey(self.ports.get("valkey"))
+        self.ports["valkey"] = self.valkey.port
+        self._closing.callback(self.valkey.terminate)
 
     def _make_env(self) -> dict[str, str]:
         return {
@@ -144,6 +163,20 @@ class Stack:
                      "--pidfile", "", "--loglevel", "INFO"],
             **self.more_commands,
         }  # fmt: skip
+        return {name: self._command(name) for name in ("web", "worker", "sweeper", "beat")}
+
+    def _command(self, name: str) -> list[str]:
+        port = self.ports.setdefault(name, find_free_port()) if name.startswith("web") else 0
+        gunicorn = f"gunicorn -c python:mumaris.gunicorn --bind 127.0.0.1:{port} --workers {self.workers} mumaris.wsgi"
+        celery = "celery -A mumaris"
+        modules = {
+            "web": gunicorn,
+            "worker": f"{celery} worker --pool threads --concurrency 4 --loglevel INFO --hostname {name}@%h",
+            "beat": f"{celery} beat --schedule {self.folder / 'beat'} --pidfile= --loglevel INFO",
+        }
+        if name.startswith("sweeper"):
+            return [sys.executable, "manage.py", "deliver_mail"]
+        return [sys.executable, "-m", *modules[name.partition(".")[0]].split()]
 
     def web_command(self, port: int) -> list[str]:
         return [sys.executable, "-m", "gunicorn", "-c", "python:mumaris.gunicorn", "--bind", f"127.0.0.1:{port}",
@@ -169,16 +202,43 @@ class Stack:
             raise RuntimeError(f"manage.py {' '.join(arguments)}:\n{done.stdout}{done.stderr}")
         return done
 
-    def start_process(self, name: str) -> subprocess.Popen:
-        """Start one of ``commands`` in a group of its own (again, after a test has killed it)."""
+    def start_process(self, name: str, *, settings: dict[str, str] | None = None) -> subprocess.Popen:
+        """Start one of ``commands`` in a group of its own (again, after a test has killed it).
+
+        "web.2" is one more of the sort, with a port of its own in ``ports``. ``settings`` are this process's alone.
+        """
         with (self.logs / f"{name}.log").open("ab") as log:
             process = subprocess.Popen(
-                self.commands[name],
-                cwd=ROOT, env=self._process_env(name), stdout=log, stderr=log, start_new_session=True,
+                self._command(name),
+                cwd=ROOT, env=self._process_env(name) | (settings or {}), stdout=log, stderr=log,
+                start_new_session=True,
             )  # fmt: skip
         self.processes[name] = process
         self._closing.callback(stop_group, process)
         return process
+
+    def stop_process(self, name: str):
+        """Ask it to end, as a deployment does, and wait for that."""
+        stop_group(self.processes.pop(name), seconds=30)
+
+    def kill(self, name: str):
+        """``kill -9`` of the process and its children."""
+        process = self.processes.pop(name)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def restart(self, name: str, *, settings: dict[str, str] | None = None) -> subprocess.Popen:
+        """Stop and start again, with what ``env`` says by now; a web process has answered when this returns."""
+        self.stop_process(name)
+        process = self.start_process(name, settings=settings)
+        if name in self.ports:
+            self.wait_until_healthy(name)
+        return process
+
+    def children(self, name: str) -> list[int]:
+        """Return the ids of the processes that it has forked: of web, those that answer."""
+        pid = self.processes[name].pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def log(self, name: str) -> str:
         return (self.logs / f"{name}.log").read_text(errors="replace")
@@ -218,9 +278,17 @@ class Stack:
                 raise RuntimeError(f"{name} ended at once:\n{self.log(name)[-3000:]}")
             with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
                 urllib.request.urlopen(f"http://localhost:{port or self.port}/healthz", timeout=5).close()
+    def wait_until_healthy(self, name: str = "web", seconds: float = 60):
+        """Wait until a web process answers. Raises RuntimeError when any process has ended."""
+        end = time.monotonic() + seconds
+        while True:
+            for ended in self.dead():
+                raise RuntimeError(f"{ended} ended at once:\n{self.log(ended)[-3000:]}")
+            with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+                urllib.request.urlopen(f"http://localhost:{self.ports[name]}/healthz", timeout=5).close()
                 return
             if time.monotonic() > end:
-                raise RuntimeError(f"/healthz did not answer in {seconds} s:\n{self.log('web')[-3000:]}")
+                raise RuntimeError(f"/healthz did not answer in {seconds} s:\n{self.log(name)[-3000:]}")
             time.sleep(0.1)
 
 

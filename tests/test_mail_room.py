@@ -5,11 +5,12 @@ import socket
 import threading
 import time
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 import time_machine
 from django.core.mail import EmailMessage, get_connection, send_mail
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from mumaris.mail import delivery, queue
@@ -137,6 +138,14 @@ def test_poison_row_stops_nothing(member, smtp):
     assert Outbox.objects.waiting().filter(error__startswith="unwritable").count() == 2
 
 
+def test_poison_row_is_given_up_though_its_kind_cannot_be_told(member, smtp):
+    Outbox.objects.create(kind="registration_code", lane=0, recipient="x@example.com", language="ar", references={})
+    queue_notice(member)
+    with time_machine.travel(timezone.now() + timedelta(hours=3), tick=True):
+        assert deliver() == 1
+    assert Outbox.objects.get(kind="registration_code").state == "given_up"
+
+
 def test_message_that_cannot_be_handed_over_stops_nothing(member, smtp):
     get_connection("mumaris.mail.backend.OutboxBackend").send_messages(
         [EmailMessage("Subject", "Body", to=["good@example.com"])]
@@ -148,12 +157,64 @@ def test_message_that_cannot_be_handed_over_stops_nothing(member, smtp):
     assert Outbox.objects.waiting().get().error.startswith("unwritable")
 
 
-def test_policy_against_the_sender_loses_no_mail(member, smtp):
+@pytest.mark.parametrize("reply", ["554 5.7.1 Relay access denied", "550 5.7.1 no", "554 no", "530 log in first"])
+def test_policy_against_the_sender_loses_no_mail(member, smtp, reply):
+    smtp.answer_recipient = lambda address: reply
+    rows = queue_notice(member, 5)
+    with pytest.raises(ServerAway):
+        deliver()
+    assert [row.state for row in Outbox.objects.all()] == ["waiting"] * 5
+    assert Outbox.objects.filter(error=f"policy {reply[:3]}", attempts=1).count() == delivery.REFUSALS
+    smtp.answer_recipient = lambda address: None
+    assert deliver_rows(limit=1, probing=True) == 1
+    assert deliver() == len(rows) - 1, "the first success frees them all"
+
+
+def test_refusal_of_everything_is_probed_before_its_time(member, smtp):
     smtp.answer_recipient = lambda address: "554 5.7.1 Relay access denied"
+    queue_notice(member)
+    with pytest.raises(ServerAway):
+        deliver()
+    assert deliver() == 0, "its wait is not over"
+    smtp.answer_recipient = lambda address: None
+    assert deliver_rows(limit=1, probing=True) == 1
+
+
+def test_policy_against_one_recipient_stops_nobody_else(member, other_member, smtp):
+    smtp.answer_recipient = lambda address: "550 5.7.1 blocked" if address == member.email else None
+    queue_notice(member)
+    queue_notice(other_member, 3)
+    assert deliver() == 3
+    assert Outbox.objects.waiting().get().error == "policy 550"
+
+
+def test_mail_that_the_server_cannot_bear_lets_the_next_probe_pass(member, other_member, smtp):
+    smtp.answer_message = lambda message: "421 4.3.0 closing" if message.rcpt_tos == [member.email] else None
+    queue_notice(member)
+    queue_notice(other_member)
+    with pytest.raises(ServerAway, match="smtp 421"):
+        deliver_rows(limit=1, probing=True)
+    assert deliver_rows(limit=1, probing=True) == 1
+    assert smtp.messages[0].rcpt_tos == [other_member.email]
+    assert Outbox.objects.waiting().get().attempts == 0
+
+
+def test_what_the_server_took_is_recorded_when_the_database_is_back(member, smtp, monkeypatch):
     (row,) = queue_notice(member)
-    deliver()
+    record_end, calls = delivery.record_end, []
+
+    def fail_once(*args, **kwargs):
+        calls.append(args)
+        if len(calls) == 1:
+            raise OperationalError
+        record_end(*args, **kwargs)
+
+    monkeypatch.setattr(delivery, "record_end", fail_once)
+    # Inside the test's transaction nobody may close the connection; the database itself goes away in tests/faults.
+    monkeypatch.setattr(delivery, "connection", SimpleNamespace(in_atomic_block=False, close=lambda: None))
+    assert deliver() == 1
     row.refresh_from_db()
-    assert (row.state, row.error) == ("waiting", "smtp 554")
+    assert (row.state, len(calls)) == ("sent", 2)
 
 
 def test_server_that_closes_keeps_the_row(member, smtp):

@@ -74,10 +74,14 @@ class Visitor:
         self.cookies: dict[str, str] = {}
 
     def ask(self, method: str, path: str, fields: dict | None = None) -> tuple[int, str]:
+        return self.exchange(self.connection, method, path, fields)
+
+    def exchange(self, connection, method: str, path: str, fields: dict | None) -> tuple[int, str]:
         body = urlencode(fields) if fields else None
-        self.connection.request(method, path, body, self.headers | (FORM if fields else {}))
-        response = self.connection.getresponse()
+        connection.request(method, path, body, self.headers | (FORM if fields else {}))
+        response = connection.getresponse()
         content = response.read().decode()
+        self.location = response.headers.get("Location", "")
         for line in response.headers.get_all("Set-Cookie", []):
             self.cookies |= re.findall(r"^([^=]+)=([^;]*)", line)
         self.headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())

@@ -4,6 +4,7 @@ from django.core.mail.backends.base import BaseEmailBackend
 from django.db import transaction
 from django.utils.translation import get_language
 
+from mumaris import clock
 from mumaris.keys import box
 from mumaris.mail.models import Lane, Outbox
 from mumaris.mail.queue import announce
@@ -21,11 +22,14 @@ class OutboxBackend(BaseEmailBackend):
         return len(messages)
 
     def _queue(self, message, recipient: str) -> None:
+        now = clock.now()
         row = Outbox.objects.create(
             kind=LIBRARY_KIND,
             lane=Lane.OTHER,
             recipient=recipient,
             language=(get_language() or "ar")[:2],
             sealed_message=box("mail").encrypt(message.message().as_bytes()),
+            created_at=now,
+            next_at=now,
         )
         transaction.on_commit(lambda: announce(row))

@@ -8,17 +8,21 @@ import logging
 import smtplib
 import socket
 import threading
+import time
 import uuid
+from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
-from django.db import transaction
-from django.utils import timezone
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from mumaris.mail.kinds import find_kind, get_kind, nothing
 from mumaris.mail.models import Lane, Outbox
+from mumaris import clock
+from mumaris.mail.kinds import find_kind, get_kind, nothing
+from mumaris.mail.models import Outbox
 from mumaris.mail.render import render_message
 from mumaris.metrics import MAIL_TIME, MAILS
 
@@ -27,10 +31,20 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)
 # Seconds. EMAIL_TIMEOUT holds for each step; a server that drips bytes must not outlast the lease.
 DEADLINE = 60
+# Less than this is renewed before a mail is sent: what DEADLINE allows, and some.
+LEASE_LEFT = timedelta(seconds=75)
+# Seconds. What became of a mail is written within its lease, or never.
+INSIST = 60
 SERVICE_CLOSING = 421
+# Replies that are about the mailbox (RFC 5321): every other 5xx is about this sender, its login or its connection.
+OF_MAILBOX = {550, 551, 552, 553, 556}
+# How many rows the server may refuse to this sender before the batch ends, when it has taken none.
+REFUSALS = 3
 # Waits after a temporary refusal of one recipient.
 BACK_OFF = [timedelta(seconds=s) for s in (10, 30, 60, 120, 300, 600, 900)]
 State = Outbox.State
+POLICY = "policy"
+DATABASE_AWAY = (OperationalError, InterfaceError)
 
 
 class ServerAway(Exception):
@@ -43,8 +57,11 @@ class RecipientRefused(Exception):
     def __init__(self, code: int, reason: bytes = b""):
         super().__init__(code)
         self.code = code
-        # 5.7.x is a policy against the sender, such as "relay access denied": no word about the mailbox (RFC 3463).
-        self.is_final = code >= 500 and not reason.startswith(b"5.7.")
+        # 5.1.x and 5.2.x are about the mailbox, 5.7.x is a policy against the sender, such as "relay access denied"
+        # (RFC 3463): no word about the mailbox.
+        about_mailbox = code in OF_MAILBOX or reason.startswith((b"5.1.", b"5.2."))
+        self.is_final = code >= 500 and about_mailbox and not reason.startswith(b"5.7.")
+        self.is_policy = code >= 500 and not self.is_final
 
 
 def deliver_rows(*, ids: list[str] | None = None, limit: int = 50, before_each=nothing) -> int:
@@ -52,45 +69,71 @@ def deliver_rows(*, ids: list[str] | None = None, limit: int = 50, before_each=n
 
     ``before_each`` is called before each row. Raises ServerAway when the server is out of reach: the rows not sent
     are free again at once.
+def deliver_rows(*, limit: int = 50, probing: bool = False) -> int:
+    """Deliver due rows, oldest codes first, and return how many the mail server accepted.
+
+    ``probing`` also takes rows that the server refused to this sender, before their time, and frees them all
+    once one is accepted. Raises ServerAway when the server is out of reach or refuses everything: the rows
+    not sent are free again at once.
     """
-    rows = claim_rows(ids=ids, limit=limit)
-    accepted = 0
-    connection = get_connection(settings.MAIL_TRANSPORT)
+    rows = claim_rows(limit=limit, probing=probing)
+    server = get_connection(settings.MAIL_TRANSPORT)
     try:
         for row in rows:
             before_each()
             accepted += deliver_row(row, connection)
+        accepted = deliver_all(rows, server)
     except ServerAway as away:
         release_rows(rows, error=str(away))
         raise
+    except DATABASE_AWAY:
+        # Else they would wait for the end of their lease.
+        insist(lambda: release_rows(rows, error="database away"))
+        raise
     finally:
-        close_quietly(connection)
+        close_quietly(server)
+    if probing and accepted:
+        Outbox.objects.waiting().filter(error__startswith=POLICY).update(next_at=clock.now())
     return accepted
 
 
-def claim_rows(*, ids: list[str] | None = None, limit: int = 50) -> list[Outbox]:
+def deliver_all(rows: list[Outbox], server) -> int:
+    """Send leased rows and return how many were accepted. Raises ServerAway."""
+    accepted = refusals = 0
+    for row in rows:
+        accepted += deliver_row(row, server)
+        refusals += row.error.startswith(POLICY)
+        if refusals >= REFUSALS and not accepted:
+            break
+    if refusals and not accepted:
+        logger.error("the mail server refuses this sender")
+        raise ServerAway(POLICY)
+    return accepted
+
+
+def claim_rows(*, limit: int = 50, probing: bool = False) -> list[Outbox]:
     """Lease up to ``limit`` due rows to this sender."""
-    now, lease = timezone.now(), uuid.uuid4()
+    now = clock.now()
+    held = {"lease": uuid.uuid4(), "leased_until": now + LEASE}
     with transaction.atomic():
-        due = Outbox.objects.due(now)
-        if ids is not None:
-            due = due.filter(pk__in=ids)
-        claimed = list(
-            due.select_for_update(skip_locked=True).order_by("lane", "next_at").values_list("pk", flat=True)[:limit]
-        )
-        Outbox.objects.filter(pk__in=claimed).update(lease=lease, leased_until=now + LEASE)
-    return list(Outbox.objects.filter(lease=lease, pk__in=claimed).order_by("lane", "next_at"))
+        due = Outbox.objects.due(now, or_after=POLICY if probing else None)
+        claimed = list(due.select_for_update(skip_locked=True).order_by("lane", "next_at")[:limit])
+        if claimed:
+            Outbox.objects.filter(pk__in=[row.pk for row in claimed]).update(**held)
+    for row in claimed:
+        vars(row).update(held)
+    return claimed
 
 
-def deliver_row(row: Outbox, connection) -> bool:
+def deliver_row(row: Outbox, server) -> bool:
     """Send one leased row and record the end. Raises ServerAway."""
     if not hold_lease(row):
         return False
     try:
         message = render_message(row, get_kind(row.kind))
         if message is not None:
-            return send_message(row, message, connection)
-    except ServerAway:
+            return send_message(row, message, server)
+    except (ServerAway, *DATABASE_AWAY):
         raise
     except Exception as error:  # noqa: BLE001
         # A poison row must not stop the queue: it is tried again later, and given up in the end.
@@ -103,51 +146,73 @@ def deliver_row(row: Outbox, connection) -> bool:
 
 
 def hold_lease(row: Outbox) -> bool:
-    """Renew the lease just before the row is sent; False when another sender has taken the row meanwhile."""
+    """See that the lease lasts until the row is sent; False when another sender has taken the row meanwhile."""
+    if row.leased_until - clock.now() > LEASE_LEFT:
+        return True
     held = Outbox.objects.waiting().filter(pk=row.pk, lease=row.lease)
-    return bool(held.update(leased_until=timezone.now() + LEASE))
+    return bool(held.update(leased_until=clock.now() + LEASE))
 
 
-def send_message(row: Outbox, message: EmailMessage, connection) -> bool:
+def send_message(row: Outbox, message: EmailMessage, server) -> bool:
     """Hand one message to the mail server. Raises ServerAway."""
     try:
-        hand_over(message, connection)
+        hand_over(message, server)
+    except ServerAway:
+        # The next probe takes another row: this one may be what the server cannot bear.
+        Outbox.objects.waiting().filter(pk=row.pk, lease=row.lease).update(next_at=clock.now())
+        raise
     except RecipientRefused as refused:
         if refused.is_final:
             record_end(row, State.REFUSED, error=f"smtp {refused.code}")
         else:
-            put_off(row, f"smtp {refused.code}")
+            put_off(row, f"{POLICY if refused.is_policy else 'smtp'} {refused.code}")
         return False
-    record_end(row, State.SENT)
+    insist(lambda: record_end(row, State.SENT))
     return True
 
 
-def hand_over(message: EmailMessage, connection) -> None:
+def insist(act: Callable[[], None]) -> None:
+    """Do what must be written although the database is away for a moment. Raises its error after INSIST seconds."""
+    end = time.monotonic() + INSIST
+    while True:
+        try:
+            return act()
+        except DATABASE_AWAY:
+            if connection.in_atomic_block or time.monotonic() > end:
+                raise
+            connection.close()
+            time.sleep(0.5)
+
+
+def hand_over(message: EmailMessage, server) -> None:
     """Send, and sort what can go wrong into the recipient's fault and the server's. Raises either."""
     try:
-        with deadline(connection):
-            connection.open()
-            connection.send_messages([message])
+        with deadline(server):
+            server.open()
+            server.send_messages([message])
     except smtplib.SMTPRecipientsRefused as error:
-        code, reason = next(iter(error.recipients.values()))
-        if code == SERVICE_CLOSING:
-            close_quietly(connection)
-            raise ServerAway("smtp 421") from None
-        reset_quietly(connection)
-        raise RecipientRefused(code, reason) from None
+        raise sort_refusal(server, *next(iter(error.recipients.values()))) from None
     except smtplib.SMTPDataError as error:
         # Some servers judge the recipient only after the body.
-        reset_quietly(connection)
-        raise RecipientRefused(error.smtp_code, error.smtp_error) from None
+        raise sort_refusal(server, error.smtp_code, error.smtp_error) from None
     except (smtplib.SMTPException, OSError) as error:
-        close_quietly(connection)
+        close_quietly(server)
         raise ServerAway(type(error).__name__) from None
 
 
+def sort_refusal(server, code: int, reason: bytes) -> Exception:
+    """Return what a reply to a recipient or to the body means; the connection is good for the next message."""
+    if code == SERVICE_CLOSING:
+        close_quietly(server)
+        return ServerAway(f"smtp {code}")
+    reset_quietly(server)
+    return RecipientRefused(code, reason)
+
+
 @contextmanager
-def deadline(connection):
+def deadline(server):
     """Cut the conversation with the mail server when it takes longer than DEADLINE."""
-    timer = threading.Timer(DEADLINE, cut_off, [connection])
+    timer = threading.Timer(DEADLINE, cut_off, [server])
     timer.daemon = True
     timer.start()
     try:
@@ -156,14 +221,15 @@ def deadline(connection):
         timer.cancel()
 
 
-def cut_off(connection) -> None:
-    smtp = getattr(connection, "connection", None)
+def cut_off(server) -> None:
+    smtp = getattr(server, "connection", None)
     with suppress(OSError, AttributeError):
         smtp.sock.shutdown(socket.SHUT_RDWR)
 
 
 def record_end(row: Outbox, state: str, *, error: str = "") -> None:
     """Record the end of a row and tell its kind, in one transaction. The sealed message is wiped."""
+    row.error = error
     with transaction.atomic():
         ended = (
             Outbox.objects.waiting()
@@ -172,7 +238,7 @@ def record_end(row: Outbox, state: str, *, error: str = "") -> None:
                 state=state,
                 error=error,
                 attempts=row.attempts + 1,
-                finished_at=timezone.now(),
+                finished_at=clock.now(),
                 sealed_message=None,
                 leased_until=None,
             )
@@ -183,16 +249,36 @@ def record_end(row: Outbox, state: str, *, error: str = "") -> None:
             find_kind(row.kind).failed(row, state)
     if ended:
         count_outcome(row, state)
+        if ended:
+            tell_kind(row, state)
+
+
+def tell_kind(row: Outbox, state: str) -> None:
+    """Let the kind draw its conclusion. One that cannot is logged: the mail has left, or never will."""
+    kind = find_kind(row.kind)
+    if state == State.DROPPED or (state == State.SENT and kind.accepted is nothing):
+        return
+    try:
+        with transaction.atomic():
+            if state == State.SENT:
+                kind.accepted(row)
+            else:
+                kind.failed(row, state)
+    except DATABASE_AWAY:
+        raise
+    except Exception as error:  # noqa: BLE001  (what a poison row refers to may not be there)
+        logger.error("the end of mail %s tells nobody: %s", row.pk, type(error).__name__)
 
 
 def put_off(row: Outbox, error: str) -> None:
     """Try this row later; give it up when its kind's time is over."""
+    row.error = error[:60]
     wait = BACK_OFF[min(row.attempts, len(BACK_OFF) - 1)]
-    if timezone.now() + wait > row.created_at + find_kind(row.kind).give_up_after:
+    if clock.now() + wait > row.created_at + find_kind(row.kind).give_up_after:
         record_end(row, State.GIVEN_UP, error=error[:60])
         return
     Outbox.objects.waiting().filter(pk=row.pk, lease=row.lease).update(
-        attempts=row.attempts + 1, error=error[:60], next_at=timezone.now() + wait, leased_until=None, lease=None
+        attempts=row.attempts + 1, error=error[:60], next_at=clock.now() + wait, leased_until=None, lease=None
     )
     count_outcome(row, "put_off")
 
@@ -207,22 +293,22 @@ def count_outcome(row: Outbox, outcome: str) -> None:
 def release_rows(rows: list[Outbox], *, error: str) -> None:
     """Free the rows that were claimed and not sent; those whose time is over are given up."""
     for row in rows:
-        if timezone.now() > row.created_at + find_kind(row.kind).give_up_after:
+        if clock.now() > row.created_at + find_kind(row.kind).give_up_after:
             record_end(row, State.GIVEN_UP, error=error)
     held = Outbox.objects.waiting().filter(pk__in=[row.pk for row in rows], lease__in={row.lease for row in rows})
     held.update(error=error[:60], leased_until=None, lease=None)
 
 
-def close_quietly(connection) -> None:
+def close_quietly(server) -> None:
     try:
-        connection.close()
+        server.close()
     except (smtplib.SMTPException, OSError):
         logger.debug("the mail server went away before the goodbye")
 
 
-def reset_quietly(connection) -> None:
+def reset_quietly(server) -> None:
     """Clear the refused envelope, so that the next message may use the same connection."""
     try:
-        connection.connection.rset()
+        server.connection.rset()
     except (smtplib.SMTPException, OSError, AttributeError):
-        close_quietly(connection)
+        close_quietly(server)

@@ -26,9 +26,13 @@ class OutboxQuerySet(models.QuerySet):
     def waiting(self):
         return self.filter(state=Outbox.State.WAITING)
 
-    def due(self, now):
-        """Rows that may be claimed: their time has come and no sender holds a lease on them."""
-        return self.waiting().filter(next_at__lte=now).filter(Q(leased_until=None) | Q(leased_until__lte=now))
+    def due(self, now, *, or_after: str | None = None):
+        """Rows that may be claimed: no sender holds a lease on them and their time has come.
+
+        ``or_after`` begins the error of those that are taken before it.
+        """
+        ripe = Q(next_at__lte=now) | (Q(error__startswith=or_after) if or_after else Q())
+        return self.waiting().filter(ripe).filter(Q(leased_until=None) | Q(leased_until__lte=now))
 
 
 class Outbox(models.Model):

@@ -8,6 +8,7 @@ from django.utils.translation import get_language
 
 from mumaris.breaker import Breaker
 from mumaris.connections import REDIS_PAUSE
+from mumaris import clock
 from mumaris.mail.kinds import get_kind
 from mumaris.mail.models import Outbox
 
@@ -21,12 +22,15 @@ def queue_mail(kind: str, recipient: str, *, language: str | None = None, **refe
 
     ``references`` are ids, JSON-able. ``language`` counts only for a recipient without a stored one.
     """
+    now = clock.now()
     row = Outbox.objects.create(
         kind=kind,
         lane=get_kind(kind).lane,
         recipient=recipient,
         language=language or (get_language() or "ar")[:2],
         references=references,
+        created_at=now,
+        next_at=now,
     )
     transaction.on_commit(lambda: announce(row))
     return row

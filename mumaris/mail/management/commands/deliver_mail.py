@@ -2,15 +2,17 @@
 
 import logging
 import signal
+import threading
 import time
 from pathlib import Path
 
 from django.core.management.base import BaseCommand
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 
 from mumaris.heartbeats import beat
 from mumaris.mail.delivery import ServerAway, deliver_rows
 from mumaris.metrics_server import serve_metrics
+from mumaris.mail.delivery import DATABASE_AWAY, ServerAway, deliver_rows
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,7 @@ class Command(BaseCommand):
             wait = self.sweep()
             if alive:
                 alive.touch()
+            wait = self.probe() if self.probing else self.sweep()
             if once:
                 return
             time.sleep(wait)
@@ -51,11 +54,34 @@ class Command(BaseCommand):
             accepted = deliver_rows(limit=1 if self.probing else 50, before_each=lambda: beat("sweeper"))
             self.probing = self.probing and not accepted
             return 0 if accepted else POLL_SECONDS
+            return 0 if deliver_rows() else POLL_SECONDS
         except ServerAway as away:
             self.probing = True
             logger.warning("mail server away: %s", away)
             return PROBE_SECONDS
-        except (OperationalError, InterfaceError) as error:
+        except DATABASE_AWAY as error:
             logger.warning("database away: %s", type(error).__name__)
             connection.close()
             return POLL_SECONDS
+
+    def probe(self) -> float:
+        """Try one mail, the oldest code, and return the seconds to wait before the next look.
+
+        In a thread of its own: while a server that has gone silent holds one probe, the next finds it back.
+        """
+        began = time.monotonic()
+        thread = threading.Thread(target=self.try_one, daemon=True)
+        thread.start()
+        thread.join(PROBE_SECONDS)
+        return max(0, began + PROBE_SECONDS - time.monotonic()) if self.probing else 0
+
+    def try_one(self) -> None:
+        try:
+            if deliver_rows(limit=1, probing=True):
+                self.probing = False
+        except ServerAway as away:
+            logger.warning("mail server away: %s", away)
+        except DATABASE_AWAY as error:
+            logger.warning("database away: %s", type(error).__name__)
+        finally:
+            connection.close()

@@ -1,0 +1,78 @@
+"""How much mail leaves in a second, by a worker and by the sweeper alone, and what a code waits behind notices."""
+
+import pytest
+
+from tests.faults.mail_server import in_background, wait_until
+from tests.faults.measures import measures, percentile
+from tests.faults.people import new_address
+
+ANNOUNCE = """
+from mumaris.mail.models import Outbox
+from mumaris.mail.queue import announce
+for row in Outbox.objects.waiting().iterator():
+    announce(row)
+"""
+
+
+def rate_of(smtp, since: int) -> float:
+    """Return mails a second between the first and the last of those after ``since``."""
+    times = [receipt.at for receipt in smtp.receipts[since:]]
+    return (len(times) - 1) / (max(times) - min(times))
+
+
+def test_one_worker_sends_two_hundred_mails_a_second(fault):
+    fault.stack.stop_process("sweeper")
+    fault.stack.kill("worker")
+    fault.rows.queue_notices(2000)
+    fault.stack.manage("shell", "-c", ANNOUNCE)
+    since = len(fault.smtp.receipts)
+    fault.stack.start_process("worker")
+    wait_until(lambda: len(fault.smtp.receipts) - since >= 2000, 120)
+    rate = rate_of(fault.smtp, since)
+    measures.facts["P3 one worker alone"] = (f"{rate:.0f} mails a second", "200")
+    fault.stack.start_process("sweeper")
+    fault.audit()
+    assert rate >= 200
+
+
+def test_sweeper_alone_sends_twenty_mails_a_second(fault):
+    fault.stack.stop_process("worker")
+    since = len(fault.smtp.receipts)
+    fault.rows.queue_notices(1000)
+    wait_until(lambda: len(fault.smtp.receipts) - since >= 1000, 120)
+    rate = rate_of(fault.smtp, since)
+    measures.facts["P3 sweeper alone"] = (f"{rate:.0f} mails a second", "20")
+    fault.audit()
+    assert rate >= 20
+
+
+@pytest.mark.parametrize("announced", [True, False], ids=["announced", "left to the sweeper"])
+def test_code_overtakes_ten_thousand_notices(fault, announced):
+    # A server that takes its time: the ten thousand last as long as the codes are asked for.
+    fault.smtp.seconds = 0.02
+    fault.rows.queue_notices(10_000)
+    if announced:
+        thread = in_background(fault.stack.manage, "shell", "-c", ANNOUNCE)
+    addresses, waits = [new_address("hurried") for _ in range(30)], []
+    for address in addresses:
+        fault.person().register(address)
+        began = fault.rows.one(
+            "SELECT extract(epoch FROM created_at)::float8 FROM mail_outbox WHERE recipient = %s", address
+        )
+        waits.append((address, began))
+    found = [fault.smtp.wait_for(address).at - began for address, began in waits]
+    left = fault.rows.waiting()
+    share = 100 * sum(wait <= 2 for wait in found) / len(found)
+    way = "announced to Celery" if announced else "left to the sweeper"
+    measures.facts[f"P2 codes behind 10,000 notices {way}"] = (
+        f"{share:.0f} % within 2 s, p95 {percentile(found, 0.95):.2f} s, {left} notices still queued at the end",
+        "95 % within 2 s",
+    )
+    if announced:
+        thread.join()
+    # The rest of the notices is nobody's: no need to wait for them.
+    fault.rows.ask("DELETE FROM mail_outbox WHERE state = 'waiting' AND kind = 'password_changed' AND lease IS NULL")
+    fault.smtp.seconds = 0
+    fault.audit()
+    assert left > 500
+    assert share >= 95
