@@ -41,13 +41,6 @@ test: .venv/.dev-stamp ## run every test; names what is missing where Chromium o
 faults: .venv/.dev-stamp ## try every fault on the real processes, print what was promised and measured (needs root, faketime)
 	$(VENV)/python -m pytest -q -p no:randomly -p no:logging --tb=short --show-capture=no $(or $(ARGS),tests/faults)
 
-# What docker-compose.yml gives the web process, with keys made up for this run.
-make_key = $(shell $(PYTHON) -c "import secrets; print(secrets.token_hex(32))")
-PRODUCTION = DEBUG=0 BASE_URL=https://portal.example TRUSTED_PROXY_COUNT=1 \
-	SECRET_KEY=$(make_key) CODE_KEY=$(make_key) DATA_KEY=$(make_key) \
-	DATABASE_URL=postgresql://mumaris@postgres/mumaris REDIS_URL=redis://valkey:6379/0 \
-	FILES_URL=file:///srv/files EMAIL_URL=smtp://mail.example:25 DEFAULT_FROM_EMAIL=no-reply@portal.example
-
 check: .venv/.dev-stamp ## linters, formatting, templates, migrations, deployment checks, the compose file
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .

@@ -196,10 +196,9 @@ def consume(challenge: Challenge) -> bool:
     """Use the challenge up: True for exactly one of any number of parallel callers."""
     # Whatever became of a newer code's mail: the one that was typed has been compared.
     unused = Challenge.objects.filter(pk=challenge.pk, used_at=None).exclude(failure=ENDED)
-    used = bool(unused.update(used_at=timezone.now()))
+    used = bool(unused.update(used_at=clock.now()))
     CODES.labels(challenge.purpose, "used").inc(used)
     return used
-    return bool(unused.update(used_at=clock.now()))
 
 
 # --- Links ------------------------------------------------------------------------------------

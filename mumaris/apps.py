@@ -7,13 +7,12 @@ class MumarisConfig(AppConfig):
 
     def ready(self):
         from mumaris import checks  # noqa: F401  (registers the deployment checks)
+        from mumaris.clock import keep_time
         from mumaris.heartbeats import tell_heartbeats
         from mumaris.metrics import add_database_gauges
 
-        add_database_gauges(tell_heartbeats)
-        from mumaris.clock import keep_time
-
         keep_time()
+        add_database_gauges(tell_heartbeats)
 
 
 class AdminConfig(DjangoAdminConfig):

@@ -7,6 +7,7 @@ from redis.retry import Retry
 REDIS_TIMEOUT = 0.5
 # And for so long nobody asks again after one did.
 REDIS_PAUSE = 5
+# Celery's, for a broker that must not hold a page.
 BROKER_OPTIONS = {"socket_timeout": REDIS_TIMEOUT, "socket_connect_timeout": REDIS_TIMEOUT, "max_retries": 0}
 
 
@@ -37,8 +38,3 @@ def describe_cache(redis_url: str) -> dict:
             "serializer": "mumaris.cache.JsonSerializer",
         },
     }
-
-
-def describe_broker() -> dict:
-    """Return Celery's options for a broker that must not hold a page."""
-    return {"socket_timeout": REDIS_TIMEOUT, "socket_connect_timeout": REDIS_TIMEOUT, "max_retries": 0}

@@ -11,12 +11,15 @@ from urllib.parse import urlsplit
 from django.utils.translation import gettext_lazy as _
 from environs import validate
 
-from mumaris.connections import database_options, describe_broker, describe_cache
 from mumaris.connections import BROKER_OPTIONS, database_options, describe_cache
-from mumaris.connections import REDIS_TIMEOUT as REDIS_TIMEOUT  # noqa: PLC0414  (a setting of its own)
 from mumaris.content_policy import content_security_policy
-from mumaris.environment import refuse_bad_pattern, refuse_public_address, secret_or_local
-from mumaris.environment import fill_password, read_environment, refuse_bad_pattern, secret_or_local
+from mumaris.environment import (
+    fill_password,
+    read_environment,
+    refuse_bad_pattern,
+    refuse_public_address,
+    secret_or_local,
+)
 from mumaris.logs import describe_logging
 from mumaris.stores import describe_store
 
@@ -301,18 +304,10 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = describe_broker()
 CELERY_BROKER_TRANSPORT_OPTIONS = BROKER_OPTIONS
 # A worker outlives a broker that is away for long, or that answers and refuses: read-only, full.
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_BROKER_CHANNEL_ERROR_RETRY = True
-CELERY_BEAT_SCHEDULE = {
-    "purge": {"task": "accounts.tasks.purge", "schedule": timedelta(hours=1)},
-    "seal": {"task": "accounts.tasks.seal", "schedule": timedelta(minutes=1)},
-    "keep history": {"task": "accounts.tasks.keep_history", "schedule": timedelta(days=1)},
-    "tend": {"task": "profiles.tasks.tend", "schedule": timedelta(minutes=10)},
-    "beat": {"task": "mumaris.tasks.beat", "schedule": timedelta(seconds=30), "options": {"expires": 60}},
-}
 
 # --- Words of the Commission ------------------------------------------------------------------
 

@@ -61,8 +61,6 @@ class Stack:
         self.processes: dict[str, subprocess.Popen] = {}
         # Where Prometheus would ask: name of the process → port.
         self.metrics_ports: dict[str, int] = {}
-        # More than docker-compose.yml starts: {"web-2": stack.web_command(port)}; "worker…" is given the keeper's role.
-        self.more_commands: dict[str, list[str]] = {}
         self._closing = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -153,16 +151,6 @@ class Stack:
 
     @property
     def commands(self) -> dict[str, list[str]]:
-        python = sys.executable
-        return {
-            "web": self.web_command(self.port),
-            "worker": [python, "-m", "celery", "-A", "mumaris", "worker", "--pool", "threads", "--concurrency", "4",
-                       "--loglevel", "INFO"],
-            "sweeper": [python, "manage.py", "deliver_mail"],
-            "beat": [python, "-m", "celery", "-A", "mumaris", "beat", "--schedule", str(self.folder / "beat"),
-                     "--pidfile", "", "--loglevel", "INFO"],
-            **self.more_commands,
-        }  # fmt: skip
         return {name: self._command(name) for name in ("web", "worker", "sweeper", "beat")}
 
     def _command(self, name: str) -> list[str]:
@@ -178,10 +166,6 @@ class Stack:
             return [sys.executable, "manage.py", "deliver_mail"]
         return [sys.executable, "-m", *modules[name.partition(".")[0]].split()]
 
-    def web_command(self, port: int) -> list[str]:
-        return [sys.executable, "-m", "gunicorn", "-c", "python:mumaris.gunicorn", "--bind", f"127.0.0.1:{port}",
-                "--workers", str(self.workers), "mumaris.wsgi"]  # fmt: skip
-
     def _full_env(self) -> dict[str, str]:
         return {name: value for name, value in os.environ.items() if name not in SETTINGS} | self.env
 
@@ -189,7 +173,6 @@ class Stack:
         """A process signs in to PostgreSQL as the site; the worker carries out what the keeper does, too."""
         env = self._full_env() | {"DATABASE_URL": self.postgres.url_as(APP)}
         env["METRICS_PORT"] = str(self.metrics_ports.setdefault(name, find_free_port()))
-        return env | ({"DATABASE_URL_KEEPER": self.postgres.url_as(KEEPER)} if name == "worker" else {})
         return env | ({"DATABASE_URL_KEEPER": self.postgres.url_as(KEEPER)} if name.startswith("worker") else {})
 
     def manage(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess:
@@ -268,16 +251,6 @@ class Stack:
     def dead(self) -> list[str]:
         return [name for name, process in self.processes.items() if process.poll() is not None]
 
-    def wait_for_web(self, port: int, seconds: float = 60):
-        self._wait_until_healthy(seconds, port)
-
-    def _wait_until_healthy(self, seconds: float = 60, port: int | None = None):
-        end = time.monotonic() + seconds
-        while True:
-            for name in [] if port else self.dead():
-                raise RuntimeError(f"{name} ended at once:\n{self.log(name)[-3000:]}")
-            with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
-                urllib.request.urlopen(f"http://localhost:{port or self.port}/healthz", timeout=5).close()
     def wait_until_healthy(self, name: str = "web", seconds: float = 60):
         """Wait until a web process answers. Raises RuntimeError when any process has ended."""
         end = time.monotonic() + seconds

@@ -186,6 +186,8 @@ def test_only_the_proxy_is_open_to_others():
 def test_no_port_of_the_figures_is_published():
     assert COMPOSE["x-app"]["environment"]["METRICS_HOST"] == "0.0.0.0"  # noqa: S104  (of the container)
     assert not [port for service in SERVICES.values() for port in service.get("ports", []) if "METRICS" in port]
+
+
 def test_proxy_knows_the_addresses_of_web():
     """They stand in two files; nobody else may be given one of them."""
     network = COMPOSE["networks"]["inside"]["ipam"]["config"][0]

@@ -18,8 +18,7 @@ from profiles import exports
 from profiles.exports import escape_cell, write_lines
 from profiles.models import Member, RecordView, UpdateRequest
 from tests.conftest import make_user
-from tests.journey import PASSWORD
-from tests.journey import url
+from tests.journey import PASSWORD, url
 from tests.registry import make_registry_member
 from tests.roles import give_role, signed_in
 

@@ -11,7 +11,7 @@ from django.utils import translation
 from mumaris.uploads import MAX_REQUEST
 from tests.proxy import SOURCE, Guest, Proxy
 from tests.servers import ROOT, find_free_port
-from tests.stack import Stack, stop_group
+from tests.stack import Stack
 from tests.test_leaks import register
 
 pytestmark = [pytest.mark.nginx, pytest.mark.timeout(300), pytest.mark.xdist_group("proxy")]
@@ -24,9 +24,9 @@ def proxied():
     ports, https_port = [find_free_port(), find_free_port()], find_free_port()
     settings = {"BASE_URL": f"https://localhost:{https_port}", "TRUSTED_PROXY_COUNT": "1"}
     with Stack(port=ports[0], settings=settings, workers=1) as stack:
-        stack.more_commands["web-2"] = stack.web_command(ports[1])
-        stack.start_process("web-2")
-        stack.wait_for_web(ports[1])
+        stack.ports["web.2"] = ports[1]
+        stack.start_process("web.2")
+        stack.wait_until_healthy("web.2")
         with Proxy(ports, https_port=https_port) as proxy:
             yield stack, proxy
 
@@ -119,9 +119,9 @@ def test_pages_of_the_proxy_have_no_address_of_their_own(proxied, path):
 def test_one_web_service_is_enough_and_none_is_told_in_words(proxied):
     """Last of all: it ends both."""
     stack, proxy = proxied
-    stop_group(stack.processes["web-2"])
+    stack.stop_process("web.2")
     assert {proxy.ask("/ar/accounts/login/")[0] for _ in range(10)} == {200}
-    stop_group(stack.processes["web"])
+    stack.stop_process("web")
     secret_path = "/ar/accounts/password/reset/key/1-very-secret/"
     try:
         status, headers, text = proxy.ask(secret_path)
@@ -132,10 +132,9 @@ def test_one_web_service_is_enough_and_none_is_told_in_words(proxied):
         assert "very-secret" not in proxy.log()
         assert "very-secret" not in text
     finally:
-        for name in ("web", "web-2"):
+        for name in ("web", "web.2"):
             stack.start_process(name)
-        for port in proxy.ports:
-            stack.wait_for_web(port)
+            stack.wait_until_healthy(name)
 
 
 # --- The pages --------------------------------------------------------------------------------

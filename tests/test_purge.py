@@ -24,6 +24,7 @@ from accounts.models import (
     Throttle,
 )  # fmt: skip
 from mumaris import keys
+from mumaris.celery import app
 from mumaris.mail import keeping
 from mumaris.mail.models import Outbox
 from profiles.models import RecordView
@@ -74,7 +75,7 @@ def run_task(name: str) -> dict[str, int]:
 
 
 def test_every_row_of_the_table_has_its_purge_and_every_purge_its_row():
-    scheduled = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+    scheduled = {entry["task"] for entry in app.conf.beat_schedule.values()}
     named = {(task, purge) for _what, _long, task, purge in ROWS}
     assert len(named) == len(ROWS) >= 12
     assert {task for task, _purge in named} <= scheduled

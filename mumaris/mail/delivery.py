@@ -18,11 +18,9 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from mumaris.mail.kinds import find_kind, get_kind, nothing
-from mumaris.mail.models import Lane, Outbox
 from mumaris import clock
 from mumaris.mail.kinds import find_kind, get_kind, nothing
-from mumaris.mail.models import Outbox
+from mumaris.mail.models import Lane, Outbox
 from mumaris.mail.render import render_message
 from mumaris.metrics import MAIL_TIME, MAILS
 
@@ -64,25 +62,17 @@ class RecipientRefused(Exception):
         self.is_policy = code >= 500 and not self.is_final
 
 
-def deliver_rows(*, ids: list[str] | None = None, limit: int = 50, before_each=nothing) -> int:
-    """Deliver due rows, oldest codes first, and return how many the mail server accepted.
-
-    ``before_each`` is called before each row. Raises ServerAway when the server is out of reach: the rows not sent
-    are free again at once.
-def deliver_rows(*, limit: int = 50, probing: bool = False) -> int:
+def deliver_rows(*, limit: int = 50, probing: bool = False, before_each=nothing) -> int:
     """Deliver due rows, oldest codes first, and return how many the mail server accepted.
 
     ``probing`` also takes rows that the server refused to this sender, before their time, and frees them all
-    once one is accepted. Raises ServerAway when the server is out of reach or refuses everything: the rows
-    not sent are free again at once.
+    once one is accepted. ``before_each`` is called before each row. Raises ServerAway when the server is out of
+    reach or refuses everything: the rows not sent are free again at once.
     """
     rows = claim_rows(limit=limit, probing=probing)
     server = get_connection(settings.MAIL_TRANSPORT)
     try:
-        for row in rows:
-            before_each()
-            accepted += deliver_row(row, connection)
-        accepted = deliver_all(rows, server)
+        accepted = deliver_all(rows, server, before_each)
     except ServerAway as away:
         release_rows(rows, error=str(away))
         raise
@@ -97,10 +87,11 @@ def deliver_rows(*, limit: int = 50, probing: bool = False) -> int:
     return accepted
 
 
-def deliver_all(rows: list[Outbox], server) -> int:
+def deliver_all(rows: list[Outbox], server, before_each: Callable[[], None]) -> int:
     """Send leased rows and return how many were accepted. Raises ServerAway."""
     accepted = refusals = 0
     for row in rows:
+        before_each()
         accepted += deliver_row(row, server)
         refusals += row.error.startswith(POLICY)
         if refusals >= REFUSALS and not accepted:
@@ -243,14 +234,10 @@ def record_end(row: Outbox, state: str, *, error: str = "") -> None:
                 leased_until=None,
             )
         )
-        if ended and state == State.SENT:
-            find_kind(row.kind).accepted(row)
-        elif ended and state in {State.REFUSED, State.GIVEN_UP}:
-            find_kind(row.kind).failed(row, state)
-    if ended:
-        count_outcome(row, state)
         if ended:
             tell_kind(row, state)
+    if ended:
+        count_outcome(row, state)
 
 
 def tell_kind(row: Outbox, state: str) -> None:
@@ -287,7 +274,7 @@ def count_outcome(row: Outbox, outcome: str) -> None:
     lane = Lane(row.lane).name.lower()
     MAILS.labels(lane, row.kind, outcome).inc()
     if outcome == State.SENT:
-        MAIL_TIME.labels(lane).observe((timezone.now() - row.created_at).total_seconds())
+        MAIL_TIME.labels(lane).observe((clock.now() - row.created_at).total_seconds())
 
 
 def release_rows(rows: list[Outbox], *, error: str) -> None:

@@ -6,9 +6,9 @@ from django.core.cache import cache
 from django.db import transaction
 from django.utils.translation import get_language
 
+from mumaris import clock
 from mumaris.breaker import Breaker
 from mumaris.connections import REDIS_PAUSE
-from mumaris import clock
 from mumaris.mail.kinds import get_kind
 from mumaris.mail.models import Outbox
 

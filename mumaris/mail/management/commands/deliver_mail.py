@@ -10,9 +10,8 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 
 from mumaris.heartbeats import beat
-from mumaris.mail.delivery import ServerAway, deliver_rows
-from mumaris.metrics_server import serve_metrics
 from mumaris.mail.delivery import DATABASE_AWAY, ServerAway, deliver_rows
+from mumaris.metrics_server import serve_metrics
 
 logger = logging.getLogger(__name__)
 
@@ -36,10 +35,9 @@ class Command(BaseCommand):
             signal.signal(signal.SIGTERM, self.stop)
             signal.signal(signal.SIGINT, self.stop)
         while self.running:
-            wait = self.sweep()
+            wait = self.probe() if self.probing else self.sweep()
             if alive:
                 alive.touch()
-            wait = self.probe() if self.probing else self.sweep()
             if once:
                 return
             time.sleep(wait)
@@ -47,14 +45,14 @@ class Command(BaseCommand):
     def stop(self, *args):
         self.running = False
 
+    def tell_alive(self):
+        beat("sweeper")
+
     def sweep(self) -> float:
         """Deliver what is due and return the seconds to wait before the next look."""
         try:
-            beat("sweeper")
-            accepted = deliver_rows(limit=1 if self.probing else 50, before_each=lambda: beat("sweeper"))
-            self.probing = self.probing and not accepted
-            return 0 if accepted else POLL_SECONDS
-            return 0 if deliver_rows() else POLL_SECONDS
+            self.tell_alive()
+            return 0 if deliver_rows(before_each=self.tell_alive) else POLL_SECONDS
         except ServerAway as away:
             self.probing = True
             logger.warning("mail server away: %s", away)
@@ -77,6 +75,7 @@ class Command(BaseCommand):
 
     def try_one(self) -> None:
         try:
+            self.tell_alive()
             if deliver_rows(limit=1, probing=True):
                 self.probing = False
         except ServerAway as away:
