@@ -15,15 +15,28 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
+from accounts.second_step import factors_of
 from accounts.sessions import SIGNED_IN
+
+# What allauth's record of a proof is called that was given by a code or a passkey.
+SECOND_FACTOR = "mfa"
 
 
 def is_fresh(request: HttpRequest) -> bool:
-    """Tell whether this session was proved in the last 15 minutes: by signing in, however, or by a proof repeated."""
-    proofs = [record["at"] for record in get_authentication_records(request, request.user)]
-    # Also written when a right code completes a registration.
-    proofs.append(request.session.get(SIGNED_IN, {}).get("at", 0))
-    return time.time() - max(proofs) < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+    """Tell whether this session was proved in the last 15 minutes: by signing in, however, or by a proof repeated.
+
+    Whoever has a second step proves by it. A password given before there was one stays good for its time, so that
+    the recovery codes can be read that came with the first app or passkey.
+    """
+    oldest = time.time() - settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+    records = get_authentication_records(request, request.user)
+    if any(record["at"] > oldest for record in records if record["method"] == SECOND_FACTOR):
+        return True
+    # The sign-in is also written when a right code completes a registration.
+    by_password = [request.session.get(SIGNED_IN, {}).get("at", 0), *(record["at"] for record in records)]
+    fresh = [at for at in by_password if at > oldest]
+    since = factors_of(request.user).since if fresh else None
+    return bool(fresh) and (since is None or min(fresh) < since.timestamp())
 
 
 def ask_proof(request: HttpRequest, page: str = "") -> HttpResponse:

@@ -1,5 +1,6 @@
 """The pages where a code or a passkey is asked for: after the password, in its place, and once more later."""
 
+from allauth.account import views as allauth_views
 from allauth.account.internal.decorators import login_stage_required
 from allauth.account.models import Login
 from allauth.account.utils import get_next_redirect_url, passthrough_next_redirect_url
@@ -119,6 +120,15 @@ def is_still_asked(login) -> bool:
 
 
 # --- Once more ----------------------------------------------------------------------------------
+
+
+@never_cache
+@sensitive_post_parameters()
+def reauthenticate_by_password(request):
+    """A fresh proof by the password: allauth's page, for whoever has no second step."""
+    if second_step.factors_of(request.user).is_on:
+        return redirect(passthrough_next_redirect_url(request, reverse("mfa_reauthenticate"), "next"))
+    return allauth_views.reauthenticate(request)
 
 
 @never_cache

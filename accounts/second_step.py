@@ -7,6 +7,7 @@ cache. Here a change ends the other sessions and is recorded and mailed in its o
 import hmac
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
@@ -53,6 +54,11 @@ class Factors:
     @property
     def is_on(self) -> bool:
         return bool(self.totp or self.passkeys)
+
+    @property
+    def since(self) -> datetime | None:
+        """Return since when there is a second step: recovery codes alone are none."""
+        return min((one.created_at for one in [self.totp, *self.passkeys] if one), default=None)
 
     @property
     def codes_left(self) -> list[str]:

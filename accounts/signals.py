@@ -6,14 +6,12 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
 
 from accounts.events import record_event
+from accounts.freshness import SECOND_FACTOR
 from accounts.known_devices import remember_device
 from accounts.metrics import SIGN_INS
 from accounts.session_list import end_sessions_beyond_limit
 from accounts.sessions import REMEMBER
 from mumaris.origin import current_origin
-
-# What allauth's record of a proof is called that was given by a code or a passkey.
-SECOND_FACTOR = "mfa"
 
 
 @receiver(user_logged_in)

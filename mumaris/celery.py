@@ -1,4 +1,4 @@
-"""Celery carries ids of outbox rows, and the purges, which beat starts. Its settings are the CELERY_* names in settings.py."""
+"""Celery carries ids of outbox rows, and what beat starts. Its settings are the CELERY_* names in settings.py."""
 
 import os
 from datetime import timedelta

@@ -1,7 +1,10 @@
 """How the site talks to its database and its cache: settings too long to be read in one line."""
 
+from environs import Env
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from mumaris.environment import fill_password
 
 # No page waits longer than this for a cache or broker that stalls (seconds).
 REDIS_TIMEOUT = 0.5
@@ -9,6 +12,22 @@ REDIS_TIMEOUT = 0.5
 REDIS_PAUSE = 5
 # Celery's, for a broker that must not hold a page.
 BROKER_OPTIONS = {"socket_timeout": REDIS_TIMEOUT, "socket_connect_timeout": REDIS_TIMEOUT, "max_retries": 0}
+
+
+def describe_databases(env: Env, local_url: str) -> dict:
+    """Return Django's DATABASES: the site's own connection, and the keeper's where there is one.
+
+    Who seals, shortens and drops the history of accounts is the keeper; the site itself may only add to it
+    (manage.py grant_roles). ``local_url`` serves where none is given.
+    """
+    site = env.dj_db_url("DATABASE_URL", local_url) if local_url else env.dj_db_url("DATABASE_URL")
+    site = fill_password(site, env.str("POSTGRES_PASSWORD", ""))
+    options = database_options(site["ENGINE"], env.int("STATEMENT_TIMEOUT_MS", 15_000))
+    site |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False, "OPTIONS": options}
+    if not env.str("DATABASE_URL_KEEPER", ""):
+        return {"default": site}
+    keeper = fill_password(env.dj_db_url("DATABASE_URL_KEEPER"), env.str("KEEPER_PASSWORD", ""))
+    return {"default": site, "keeper": site | keeper | {"OPTIONS": options}}
 
 
 def database_options(engine: str, statement_timeout: int) -> dict:

@@ -11,15 +11,9 @@ from urllib.parse import urlsplit
 from django.utils.translation import gettext_lazy as _
 from environs import validate
 
-from mumaris.connections import BROKER_OPTIONS, database_options, describe_cache
+from mumaris.connections import BROKER_OPTIONS, describe_cache, describe_databases
 from mumaris.content_policy import content_security_policy
-from mumaris.environment import (
-    fill_password,
-    read_environment,
-    refuse_bad_pattern,
-    refuse_public_address,
-    secret_or_local,
-)
+from mumaris.environment import read_environment, refuse_bad_pattern, refuse_public_address, secret_or_local
 from mumaris.logs import describe_logging
 from mumaris.stores import describe_store
 
@@ -121,22 +115,7 @@ TEMPLATES = [
 
 # --- Stores -----------------------------------------------------------------------------------
 
-DATABASES = {
-    "default": env.dj_db_url("DATABASE_URL", f"sqlite:///{VAR_DIR / 'mumaris.sqlite3'}")
-    if DEBUG
-    else env.dj_db_url("DATABASE_URL")
-}
-DATABASES["default"] = fill_password(DATABASES["default"], env.str("POSTGRES_PASSWORD", ""))
-DATABASES["default"] |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False}
-DATABASES["default"]["OPTIONS"] = database_options(
-    DATABASES["default"]["ENGINE"], env.int("STATEMENT_TIMEOUT_MS", 15_000)
-)
-# Who seals, shortens and drops the history of accounts; the site itself may only add to it (manage.py grant_roles).
-if env.str("DATABASE_URL_KEEPER", ""):
-    DATABASES["keeper"] = DATABASES["default"] | fill_password(
-        env.dj_db_url("DATABASE_URL_KEEPER"), env.str("KEEPER_PASSWORD", "")
-    )
-    DATABASES["keeper"]["OPTIONS"] = DATABASES["default"]["OPTIONS"]
+DATABASES = describe_databases(env, f"sqlite:///{VAR_DIR / 'mumaris.sqlite3'}" if DEBUG else "")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL", "") if DEBUG else env.str("REDIS_URL")

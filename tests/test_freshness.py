@@ -1,4 +1,4 @@
-"""Story: before protected details are shown or changed, a password of the last 15 minutes."""
+"""Story: before protected details are shown or changed, a proof of the last 15 minutes: password, or second step."""
 
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
@@ -6,12 +6,20 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import time_machine
 from allauth.account.decorators import reauthentication_required
+from allauth.mfa.models import Authenticator
 from django.http import HttpResponse
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
 
+from accounts import cases
+from accounts.erasure import ask_erasure
+from accounts.models import User
 from mumaris import urls
+from tests.conftest import make_user
 from tests.journey import PASSWORD, code_in, deliver, mails_to, register, sign_in, type_code, url
+from tests.roles import add_app, app_code, give_role, signed_in
+from tests.software_key import SoftwareKey
+from tests.test_passkeys import add_passkey
 
 pytestmark = pytest.mark.django_db
 LANGUAGES = ("ar", "en")
@@ -122,4 +130,102 @@ def test_proof_of_another_person_does_not_count(here, other_member):
     with later(20):
         sign_in(here, other_member.email, PASSWORD)
     with later(36):
+        assert_asks(here.get(url(EMAIL)), url(EMAIL))
+
+
+# --- Who has a second step proves by it ---------------------------------------------------------------
+
+OLD = timedelta(hours=1)
+PROTECTED = [
+    EMAIL, "account_devices", "account_own_data_file", "mfa_activate_totp", "mfa_deactivate_totp", "mfa_add_webauthn",
+    "mfa_view_recovery_codes", "mfa_generate_recovery_codes",
+]  # fmt: skip
+
+
+@pytest.fixture
+def guarded(member):
+    """A member who has had an app for long."""
+    add_app(member)
+    Authenticator.objects.update(created_at=timezone.now() - OLD)
+    return member
+
+
+@pytest.fixture
+def behind_app(client, guarded):
+    """The browser of that member, signed in by both steps."""
+    sign_in(client, guarded.email)
+    client.post(url("mfa_authenticate"), {"code": app_code()})
+    assert client.session["signed_in"]["second_factor"]
+    return client
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_password_alone_is_no_proof_of_who_has_a_second_step(behind_app, guarded, language):
+    page, proof = url(EMAIL, language=language), url("mfa_reauthenticate", language=language)
+    with later(14):
+        assert behind_app.get(page).status_code == 200
+    with later(16):
+        asked = behind_app.get(page, follow=True)
+        assert urlsplit(asked.redirect_chain[-1][0]).path == proof
+        assert f'name="next" value="{page}"' in asked.content.decode()
+        title = {"ar": "أكّد الخطوة الثانية للمتابعة", "en": "Confirm the second step to continue"}
+        assert title[language] in asked.content.decode()
+        answer = behind_app.post(url(FRESH, language=language), {"password": PASSWORD, "next": page})
+        assert (urlsplit(answer.url).path, parse_qs(urlsplit(answer.url).query)) == (proof, {"next": [page]})
+        assert_asks(behind_app.get(page), page, language)
+        answer = behind_app.post(proof, {"code": app_code(), "next": page})
+        assert (answer.status_code, answer.url) == (302, page)
+        assert behind_app.get(page).status_code == 200
+
+
+@pytest.mark.parametrize("name", PROTECTED)
+def test_page_asks_who_has_a_second_step_for_more_than_a_sign_in_by_password(client, guarded, name):
+    client.force_login(guarded)
+    for answer in (client.get(url(name)), client.post(url(name), {"email": "new@example.com"})):
+        assert_asks(answer, url(name))
+    assert guarded.authenticator_set.count() == 2
+    assert not guarded.email_changes.exists()
+
+
+def test_erasure_is_asked_for_with_the_second_step(client, guarded):
+    client.force_login(guarded)
+    assert_asks(client.post(url("account_privacy"), {"action": "erase"}), url("account_privacy"))
+    assert not guarded.erasures.exists()
+
+
+def test_acts_of_staff_want_the_second_step(reviewer, member):
+    administrator = give_role(reviewer, "administrator")
+    add_app(administrator)
+    Authenticator.objects.update(created_at=timezone.now() - OLD)
+    here = signed_in(administrator, "ar")
+    case = cases.ask_case(user=member, asked_by=make_user("s@example.com"), kind="clear_mfa", reason="Seen")
+    erasure = ask_erasure(user=member)
+    acts = {
+        reverse("admin:accounts_user_change", args=[member.pk]): {"is_staff": "on"},
+        reverse("admin:accounts_user_close", args=[member.pk]): {"action": "close"},
+        reverse("admin:accounts_staffcase_change", args=[case.pk]): {"action": "confirm"},
+        reverse("admin:accounts_erasurerequest_change", args=[erasure.pk]): {"action": "complete"},
+    }
+    before = User.objects.values().get(pk=member.pk)
+    for page, posted in acts.items():
+        assert_asks(here.post(page, posted), page)
+    export = reverse("admin:profiles_member_export") + "?q=1"
+    assert_asks(here.post(export), export)
+    assert User.objects.values().get(pk=member.pk) == before
+    here.post(url("mfa_reauthenticate"), {"code": app_code()})
+    page, posted = next(iter(acts.items()))
+    assert here.post(page, posted).url == reverse("admin:accounts_user_changelist")
+
+
+def test_password_before_the_first_factor_is_enough_to_go_on(here, member):
+    """Whoever has just added an app reads the recovery codes without proving once more, but not for ever."""
+    key = SoftwareKey()
+    assert add_passkey(here, key).url == url("mfa_view_recovery_codes")
+    assert here.get(url("mfa_view_recovery_codes")).status_code == 200
+    assert add_passkey(here, SoftwareKey()).status_code == 302
+    assert Authenticator.objects.filter(type="webauthn").count() == 2
+    with later(16):
+        assert_asks(here.get(url("mfa_view_recovery_codes")), url("mfa_view_recovery_codes"))
+        answer = here.post(url(FRESH), {"password": PASSWORD, "next": url(EMAIL)})
+        assert urlsplit(answer.url).path == url("mfa_reauthenticate")
         assert_asks(here.get(url(EMAIL)), url(EMAIL))
