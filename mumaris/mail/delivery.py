@@ -26,6 +26,8 @@ from mumaris.metrics import MAIL_TIME, MAILS
 
 logger = logging.getLogger(__name__)
 
+# Rows of one claim and one conversation with the mail server. Few: a code that comes meanwhile waits for them.
+BATCH = 10
 LEASE = timedelta(seconds=90)
 # Seconds. EMAIL_TIMEOUT holds for each step; a server that drips bytes must not outlast the lease.
 DEADLINE = 60
@@ -62,7 +64,7 @@ class RecipientRefused(Exception):
         self.is_policy = code >= 500 and not self.is_final
 
 
-def deliver_rows(*, limit: int = 50, probing: bool = False, before_each=nothing) -> int:
+def deliver_rows(*, limit: int = BATCH, probing: bool = False, before_each=nothing) -> int:
     """Deliver due rows, oldest codes first, and return how many the mail server accepted.
 
     ``probing`` also takes rows that the server refused to this sender, before their time, and frees them all
@@ -102,7 +104,7 @@ def deliver_all(rows: list[Outbox], server, before_each: Callable[[], None]) -> 
     return accepted
 
 
-def claim_rows(*, limit: int = 50, probing: bool = False) -> list[Outbox]:
+def claim_rows(*, limit: int = BATCH, probing: bool = False) -> list[Outbox]:
     """Lease up to ``limit`` due rows to this sender."""
     now = clock.now()
     held = {"lease": uuid.uuid4(), "leased_until": now + LEASE}

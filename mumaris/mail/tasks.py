@@ -6,8 +6,6 @@ from mumaris.mail.queue import Breaker
 
 logger = logging.getLogger(__name__)
 
-# Rows of one claim and one conversation with the mail server.
-BATCH = 10
 # A mail server that is away is the sweeper's to probe: threads that wait for it would hold the oldest codes.
 mail_server = Breaker(60)
 
@@ -24,7 +22,7 @@ def deliver(row_id: str) -> None:
     if mail_server.is_open:
         return
     try:
-        deliver_rows(limit=BATCH)
+        deliver_rows()
     except ServerAway as away:
         mail_server.trip()
         logger.warning("mail server away: %s", away)

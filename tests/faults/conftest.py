@@ -75,7 +75,7 @@ class Fault:
         assert errors == polite, self.tally.errors
         assert allowed is None or errors <= allowed, self.tally.errors
         if normal is not None:
-            assert normal < 10
+            assert normal < 10 * measures.slowness()
 
     def seconds_until_normal(self, since: float) -> float:
         """Return the seconds from ``since`` (monotonic) until somebody signs in without a hitch, in one go."""

@@ -1,6 +1,24 @@
 """What the fault tests measured, promise by promise, and the one table that tells it at the end."""
 
+import subprocess
+import sys
 from dataclasses import dataclass, field
+
+BUSY = """
+import time
+began, spent = time.perf_counter(), time.process_time()
+while time.process_time() - spent < 0.4:
+    pass
+print((time.perf_counter() - began) / 0.4)
+"""
+
+
+def slowness() -> float:
+    """Return how many times longer work takes now than on a machine of our own: 1 when nobody else works here.
+
+    Seconds and rates are held against their budgets with it, so that a busy machine fails no promise.
+    """
+    return float(subprocess.run([sys.executable, "-c", BUSY], capture_output=True, text=True, check=True).stdout)
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -27,11 +45,26 @@ class Measures:
     doubles: dict[str, tuple[int, str]] = field(default_factory=dict)
     # (5xx, of them 503 with Retry-After, refused or cut connections, seconds to normal)
     answers: dict[str, tuple[int, int, int, float | None]] = field(default_factory=dict)
+    # What ``slowness`` said, each time.
+    slow: list[float] = field(default_factory=list)
     # What the flood and the rates measured: name → (value in words, budget in words).
     facts: dict[str, tuple[str, str]] = field(default_factory=dict)
 
+    def slowness(self) -> float:
+        self.slow.append(max(1.0, slowness()))
+        return self.slow[-1]
+
     def lines(self) -> list[str]:
-        return [*self.first(), *self.second(), *self.third(), *self.fourth(), *self.fifth(), *self.others()]
+        slow = f" (this machine: ×{percentile(self.slow, 0.5):.1f} slower than alone)" if self.slow else ""
+        return [
+            row("", f"measured{slow}", "asked"),
+            *self.first(),
+            *self.second(),
+            *self.third(),
+            *self.fourth(),
+            *self.fifth(),
+            *self.others(),
+        ]
 
     def first(self):
         bad = {name: count for name, count in self.exceptions.items() if count}

@@ -5,6 +5,7 @@ import itertools
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import unescape
 
@@ -55,19 +56,19 @@ class Person(Visitor):
     A proxy that finds one web process away asks the next of ``webs``.
     """
 
-    def __init__(self, stack, tally: Tally, *, webs: tuple[str, ...] = ("web",), language: str = "en"):
+    def __init__(self, stack, tally: Tally, *, webs: Sequence[str] = ("web",), language: str = "en"):
         super().__init__(stack)
         self.tally, self.webs, self.language = tally, webs, language
 
     def ask(self, method: str, path: str, fields: dict | None = None) -> tuple[int, str]:
         path = path.replace("/en/", f"/{self.language}/", 1)
         began = time.monotonic()
-        for number, web in enumerate(self.webs, 1):
+        for number, web in enumerate(webs := list(self.webs), 1):
             connection = http.client.HTTPConnection("localhost", self.stack.ports[web], timeout=60)
             try:
                 status, content = self.exchange(connection, method, path, fields)
             except ConnectionRefusedError:
-                if number == len(self.webs):
+                if number == len(webs):
                     self.tally.note_cut()
                     raise
             except (http.client.HTTPException, OSError):
