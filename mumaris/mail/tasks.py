@@ -2,7 +2,7 @@ import logging
 
 from celery import shared_task
 
-from mumaris.mail.queue import Breaker
+from mumaris.breaker import Breaker
 
 logger = logging.getLogger(__name__)
 
