@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts import cases, closing
+from accounts import cases, closing, erasure
 from accounts.email_change import LinkSpent, undo_email_change
 from accounts.models import AccountEvent, SignInName, StaffCase, User
 from mumaris.mail.models import Outbox
@@ -16,7 +16,10 @@ from tests.test_parallel import together
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OLD, NEW = "member@example.com", "found@example.com"
-REFUSALS = (cases.CaseDecided, cases.CaseOvertaken, LinkSpent)
+REFUSALS = (
+    cases.CaseDecided, cases.CaseOvertaken, cases.AccountUnfit, LinkSpent, claims.ClaimDecided, claims.ClaimantGone,
+    erasure.ErasureDecided,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -108,3 +111,21 @@ def test_account_is_closed_once_beside_its_claim(member, other_member, reviewer,
     # Tied before the account was closed, it moved with it.
     assert Member.objects.get().user_id in {None, member.pk}
     assert AccountEvent.objects.filter(kind="account.merged").count() == 2
+
+
+def test_account_is_erased_once_beside_its_claim_and_its_case(member, reviewer, seniors):
+    """Claim and case of the account that is being erased are decided on at the same moment."""
+    claim = make_claim(member, make_registry_member())
+    case = cases.ask_case(user=member, asked_by=reviewer, kind="clear_mfa", reason="Seen")
+    asked = erasure.ask_erasure(user=member)
+    answers = together(
+        tried(claims.approve_claim, claim=claim, reviewer=reviewer),
+        tried(cases.confirm_case, case=case, by=seniors[0]),
+        *(tried(erasure.complete_erasure, erasure=asked, by=senior) for senior in seniors[:2]),
+    )
+    assert None not in answers, "an act ended with an error"
+    assert answers[2:].count(True) == 1
+    assert not User.objects.get(pk=member.pk).is_active
+    assert Claim.objects.get().state in {"tied", "refused"}
+    assert Member.objects.get().user_id is None, "tied before, it was let go of"
+    assert not StaffCase.objects.exists()
