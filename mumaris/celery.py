@@ -2,13 +2,27 @@
 
 import os
 from datetime import timedelta
+from functools import cached_property
+from logging import captureWarnings
+from logging.config import dictConfig
 
-from celery import Celery
-from celery.signals import beat_init, worker_init, worker_ready
+from celery import Celery, signals
+
+from mumaris.logs import work
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mumaris.settings")
 
-app = Celery("mumaris")
+
+class QuietCelery(Celery):
+    """Prints no banner: what stands in the logs is one line of JSON a record."""
+
+    @cached_property
+    def Beat(self):  # noqa: N802  (Celery's name)
+        beat = self.subclass_with_self("celery.apps.beat:Beat")
+        return lambda **options: beat(**options | {"quiet": True})
+
+
+app = QuietCelery("mumaris")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.conf.beat_schedule = {
@@ -20,16 +34,51 @@ app.conf.beat_schedule = {
 }
 
 
-@worker_init.connect
-@beat_init.connect
+@signals.worker_init.connect
+@signals.beat_init.connect
 def check_start(**kwargs):
     from mumaris.checks import stop_unsafe_start
 
     stop_unsafe_start()
 
 
-@worker_ready.connect
+@signals.worker_ready.connect
 def serve(**kwargs):
     from mumaris.metrics_server import serve_metrics
 
     serve_metrics()
+
+
+# --- Logs ---------------------------------------------------------------------------------------
+
+
+@signals.celeryd_init.connect
+def print_no_banner(instance, **kwargs):
+    instance.quiet = True
+
+
+@signals.celeryd_init.connect
+@signals.setup_logging.connect
+def keep_logging(**kwargs):
+    """Log as the web processes do; with a receiver of the second Celery leaves logging alone."""
+    from django.conf import settings
+
+    dictConfig(settings.LOGGING)
+    captureWarnings(True)
+
+
+@signals.before_task_publish.connect
+def hand_on_request(headers, **kwargs):
+    headers["request_id"] = work.get().get("request_id", "")
+
+
+@signals.task_prerun.connect
+def begin_work(task, task_id, **kwargs):
+    if not task.request.is_eager:
+        work.set({"request_id": task.request.get("request_id") or task_id, "task": task.name, "task_id": task_id})
+
+
+@signals.task_postrun.connect
+def end_work(task, **kwargs):
+    if not task.request.is_eager:
+        work.set({})

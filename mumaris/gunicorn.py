@@ -5,6 +5,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from mumaris.logs import describe_logging
+
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 # More than the hashing gate lets wait (accounts/hashing_gate.py), so that a flood never holds them all.
@@ -16,8 +18,10 @@ graceful_timeout = 20
 # Who the visitor is and whether they came by https is settled by TRUSTED_PROXY_COUNT alone, in Django.
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
-# No access log: the path of a reset link is a secret.
+# No access log: the path of a reset link is a secret. Requests are logged by name (mumaris/observation.py).
 accesslog = None
+# As all processes log; Django sets the same again.
+logconfig_dict = describe_logging(debug=False)
 # Nobody steers it over a socket, and the image has no home to put one in.
 control_socket_disable = True
 # The heartbeat file must not wait for a disk.

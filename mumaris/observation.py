@@ -3,11 +3,20 @@
 Never by its path: the links of resets and undos are secrets.
 """
 
+import logging
+import re
 import time
+import uuid
 
 from django.conf import settings
 
+from mumaris.logs import work
 from mumaris.metrics import RESPONSE_TIME, RESPONSES
+
+logger = logging.getLogger(__name__)
+
+SANE_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 class Observation:
@@ -18,10 +27,28 @@ class Observation:
 
     def __call__(self, request):
         began = time.monotonic()
+        request.request_id = choose_id(request)
+        # Not taken back: Django logs some answers after this has returned, and the next request sets its own.
+        work.set({"request_id": request.request_id})
         response = self.get_response(request)
-        RESPONSES.labels(response.status_code).inc()
-        RESPONSE_TIME.labels(name_view(request)).observe(time.monotonic() - began)
+        response.headers["X-Request-ID"] = request.request_id
+        record_answer(request, response.status_code, time.monotonic() - began)
         return response
+
+
+def choose_id(request) -> str:
+    """Return the proxy's id of this request if it is a sane one, else one of our own."""
+    offered = request.headers.get("X-Request-ID", "")
+    return offered if settings.TRUSTED_PROXY_COUNT and SANE_ID.fullmatch(offered) else uuid.uuid4().hex
+
+
+def record_answer(request, status: int, seconds: float) -> None:
+    view = name_view(request)
+    RESPONSES.labels(status).inc()
+    RESPONSE_TIME.labels(view).observe(seconds)
+    method = request.method if request.method in METHODS else "other"
+    facts = {"method": method, "view": view, "status": status, "duration_ms": round(seconds * 1000, 1)}
+    logger.info("%s %s %s", method, view, status, extra={"facts": facts})
 
 
 def name_view(request) -> str:

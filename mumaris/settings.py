@@ -299,4 +299,4 @@ CONTACT = {
     "x": env.str("CONTACT_X", ""),
 }
 
-LOGGING = describe_logging()
+LOGGING = describe_logging(debug=DEBUG)

@@ -619,9 +619,9 @@ def test_tampered_link_is_told_in_words(here, member, warning, changed, tampered
 
 
 def test_link_stands_in_no_log_and_no_row(here, warning, caplog):
-    from mumaris.logs import HideLinks
+    from mumaris.logs import HideSecrets
 
-    caplog.handler.addFilter(HideLinks())
+    caplog.handler.addFilter(HideSecrets())
     Client().put(warning)
     lines = " ".join(record.getMessage() for record in caplog.records)
     token = warning.rstrip("/").rpartition("/")[2]

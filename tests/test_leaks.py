@@ -4,9 +4,12 @@ Runs on the production processes: their logs, every table of the database as tex
 page of the admin are searched for the secrets that the journeys used. The mails themselves do not count.
 """
 
+import json
 import re
 import subprocess
 import sys
+import urllib.request
+from datetime import datetime, timedelta
 from functools import cache
 
 import psycopg2
@@ -268,6 +271,54 @@ def test_secrets_were_real(lived):
         assert secrets[name] in letters, name
 
 
+def lines_of(stack: Stack, name: str) -> list[dict]:
+    return [json.loads(line) for line in stack.log(name).splitlines()]
+
+
+def test_every_line_of_every_log_is_json(lived):
+    stack, _secrets = lived
+    for name in stack.processes:
+        lines = [line for line in lines_of(stack, name) if "planted" not in line["message"]]
+        assert lines or name == "sweeper", f"{name} has logged nothing"
+        for line in lines:
+            assert {"time", "level", "logger", "message"} <= set(line)
+            assert datetime.fromisoformat(line["time"]).utcoffset() == timedelta(0)
+            assert "@example.com" not in json.dumps(line)
+
+
+def test_requests_are_logged_by_name_and_time(lived):
+    stack, _secrets = lived
+    requests = [line for line in lines_of(stack, "web") if line["logger"] == "mumaris.observation"]
+    told = {(line["method"], line["view"]) for line in requests}
+    assert {
+        ("POST", "account_login"), ("POST", "account_signup"), ("GET", "account_reset_password_from_key"),
+    } <= told  # fmt: skip
+    assert all(0 <= line["duration_ms"] < 60_000 for line in requests)
+    assert {line["status"] for line in requests} >= {200, 302}
+    assert len({line["request_id"] for line in requests}) == len(requests)
+
+
+def test_task_carries_on_the_id_of_its_request(lived):
+    """From the form over the broker to the worker: one id."""
+    stack, _secrets = lived
+    [posted, *_] = [line for line in lines_of(stack, "web") if line.get("view") == "account_signup"
+                    and line["method"] == "POST"]  # fmt: skip
+    tasks = [line for line in lines_of(stack, "worker") if line.get("task") == "mumaris.mail.deliver"]
+    assert tasks
+    assert all(line["task_id"] for line in tasks)
+    assert posted["request_id"] in {line.get("request_id") for line in tasks}
+
+
+def test_answer_names_its_id_and_takes_a_sane_one_over(lived):
+    stack, _secrets = lived
+    for offered, is_taken in (("proxy-id.0123456789", True), ("x" * 65, False), ("a b c d e f", False), ("", False)):
+        asked = urllib.request.Request(f"{stack.base_url}/ar/", headers={"X-Request-ID": offered})  # noqa: S310
+        with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310  (our own http)
+            request_id = answer.headers["X-Request-ID"]
+        assert (request_id == offered) is is_taken
+        assert [line for line in lines_of(stack, "web") if line.get("request_id") == request_id]
+
+
 @pytest.mark.parametrize("place", ["log", "table", "Valkey", "admin"])
 def test_planted_secret_is_found(lived, place):
     """The search itself: what is put into each kind of place is found there."""
@@ -276,7 +327,7 @@ def test_planted_secret_is_found(lived, place):
     planted = f"planted-{place}-5f0c9e"
     if place == "log":
         with (stack.logs / "sweeper.log").open("a") as log:
-            log.write(f"opened {planted}\n")
+            log.write(json.dumps({"message": f"opened {planted}"}) + "\n")
     elif place == "Valkey":
         redis.Redis.from_url(stack.env["REDIS_URL"]).rpush("planted", planted)
     else:

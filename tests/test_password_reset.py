@@ -190,9 +190,9 @@ def test_change_in_flight_gives_way_to_the_owners_reset(client, member, link, mo
 
 
 def test_link_key_stands_in_no_log(client, member, link, caplog):
-    from mumaris.logs import HideLinks
+    from mumaris.logs import HideSecrets
 
-    caplog.handler.addFilter(HideLinks())
+    caplog.handler.addFilter(HideSecrets())
     client.put(link)
     lines = [record.getMessage() for record in caplog.records]
     assert any("password/reset/key/" in line for line in lines)
