@@ -50,6 +50,7 @@ RECAPTCHA_VERIFY_REQUEST_TIMEOUT = 3
 INSTALLED_APPS = [
     "mumaris.apps.MumarisConfig",
     "mumaris.mail.apps.MailConfig",
+    "mumaris.operations.apps.OperationsConfig",
     "mumaris.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -300,6 +301,7 @@ CELERY_BEAT_SCHEDULE = {
     "purge": {"task": "accounts.tasks.purge", "schedule": timedelta(hours=1)},
     "seal": {"task": "accounts.tasks.seal", "schedule": timedelta(minutes=1)},
     "keep history": {"task": "accounts.tasks.keep_history", "schedule": timedelta(days=1)},
+    "keep days": {"task": "mumaris.operations.tasks.keep_days", "schedule": timedelta(minutes=5)},
     "tend": {"task": "profiles.tasks.tend", "schedule": timedelta(minutes=10)},
 }
 

@@ -7,5 +7,5 @@ class ProfilesConfig(AppConfig):
     verbose_name = _("Member data")
 
     def ready(self):
-        # They register the checks, the kinds of mail and of events, what a closed account leaves, one's own data.
-        from profiles import checks, closing, event_kinds, mails, own_data  # noqa: F401
+        # They register the checks, the kinds of mail and of events, charts, one's own data, what closing leaves.
+        from profiles import checks, closing, daily_figures, event_kinds, mails, own_data  # noqa: F401
