@@ -7,10 +7,11 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self):
-        # They register the kinds of mail and of events, the sections of one's own data, and the receivers.
+        # They register the kinds of mail and of events, charts, the sections of one's own data, and the receivers.
         from accounts import (  # noqa: F401
             case_mails,
             closing_mails,
+            daily_figures,
             device_mails,
             email_change_mails,
             event_kinds,

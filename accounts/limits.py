@@ -20,10 +20,9 @@ from django.utils import timezone
 
 from accounts.metrics import LIMITS_REACHED
 from accounts.models import Throttle
+from accounts.models.limits import FREE
 from mumaris.keys import digest
 
-# No wait at all: far in the past, because the clocks of two processes differ by more than nothing.
-FREE = datetime(2000, 1, 1, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=24)
 MONTH = 30 * DAY
 

@@ -29,6 +29,7 @@ app.conf.beat_schedule = {
     "purge": {"task": "accounts.tasks.purge", "schedule": timedelta(hours=1)},
     "seal": {"task": "accounts.tasks.seal", "schedule": timedelta(minutes=1)},
     "keep history": {"task": "accounts.tasks.keep_history", "schedule": timedelta(days=1)},
+    "keep days": {"task": "mumaris.operations.tasks.keep_days", "schedule": timedelta(minutes=5)},
     "tend": {"task": "profiles.tasks.tend", "schedule": timedelta(minutes=10)},
     "beat": {"task": "mumaris.tasks.beat", "schedule": timedelta(seconds=30), "options": {"expires": 60}},
 }

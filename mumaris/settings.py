@@ -53,6 +53,7 @@ RECAPTCHA_VERIFY_REQUEST_TIMEOUT = 3
 INSTALLED_APPS = [
     "mumaris.apps.MumarisConfig",
     "mumaris.mail.apps.MailConfig",
+    "mumaris.operations.apps.OperationsConfig",
     "mumaris.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",

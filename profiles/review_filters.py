@@ -1,11 +1,10 @@
 """What of the queue a reviewer sees. Each filter has a default, and steps aside for a search."""
 
-from datetime import datetime, time
-
 from django.contrib.admin import SimpleListFilter
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from mumaris.operations.days import midnight
 from profiles.models import UpdateRequest
 from profiles.working_days import overdue_before
 
@@ -73,7 +72,3 @@ class AgeFilter(DefaultFilter):
         if chosen == "today":
             return queryset.filter(submitted_at__gte=midnight(today))
         return queryset.filter(submitted_at__lt=midnight(overdue_before(today))) if chosen == "overdue" else queryset
-
-
-def midnight(day) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))

@@ -17,7 +17,10 @@ APP_KEY = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 # By what it does: its number is another one when branches meet.
 _name = next(Path(migrations.__file__).parent.glob("*_roles_of_staff.py")).stem
 MIGRATION = importlib.import_module(f"profiles.migrations.{_name}")
-ROLES, WHEN_PRESENT = MIGRATION.ROLES, MIGRATION.WHEN_PRESENT
+_added = next(Path(migrations.__file__).parent.glob("*_operations_for_staff.py")).stem
+ADDED = importlib.import_module(f"profiles.migrations.{_added}").ADDED
+ROLES = {role: [*held, *ADDED.get(role, ())] for role, held in MIGRATION.ROLES.items()}
+WHEN_PRESENT = MIGRATION.WHEN_PRESENT
 
 
 def give_role(user, role: str):

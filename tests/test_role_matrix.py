@@ -34,7 +34,7 @@ SIGNS = {200: "2", 302: "3", 403: ".", 404: "4", 405: "5"}
 MATRIX = {
     "": ("22222", "22222"),
     "(?P<url>.*)$": ("44444", "44444"),
-    "^(?P<app_label>accounts|auth|mail|profiles)/$": ("22222", "22222"),
+    "^(?P<app_label>accounts|auth|mail|operations|profiles)/$": ("22222", "22222"),
     "accounts/accountevent/": ("...22", "...22"),
     "accounts/accountevent/<path:object_id>/": ("33333", "33333"),
     "accounts/accountevent/<path:object_id>/change/": ("...22", "....."),
@@ -95,6 +95,7 @@ MATRIX = {
     "mail/outbox/<path:object_id>/delete/": (".....", "....."),
     "mail/outbox/<path:object_id>/history/": ("...22", "...22"),
     "mail/outbox/add/": (".....", "....."),
+    "operations/dailyfigure/": ("..222", "55555"),
     "password_change/": ("33333", "33333"),
     "password_change/done/": ("22222", "55555"),
     "profiles/claim/": (".2222", ".2222"),

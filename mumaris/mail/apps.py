@@ -8,6 +8,7 @@ class MailConfig(AppConfig):
     verbose_name = _("Mail")
 
     def ready(self):
+        from mumaris.mail import daily_figures  # noqa: F401  (registers its charts)
         from mumaris.mail.backend import LIBRARY_KIND
         from mumaris.mail.backlog import tell_backlog
         from mumaris.mail.kinds import Kind, nothing, register
