@@ -251,6 +251,8 @@ class SignInView(LoginView):
     """allauth's sign-in, with our limits on addresses of the network and a lock that names its end."""
 
     def post(self, request, *args, **kwargs):
+        # Before anything is read or asked: in a flood the refusal is most of the work.
+        refuse_when_full()
         return refuse_over_limit(request, "any") or super().post(request, *args, **kwargs)
 
     def form_invalid(self, form):

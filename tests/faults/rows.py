@@ -62,6 +62,19 @@ class Rows:
         """Return the state of the newest mail to an address."""
         return self.one("SELECT state FROM mail_outbox WHERE recipient = %s ORDER BY created_at DESC LIMIT 1", address)
 
+    def accepted_at(self, address: str) -> float:
+        """Return when a code's ten minutes began, as soon as they have (seconds since 1970)."""
+        ask = "SELECT extract(epoch FROM accepted_at)::float8 FROM accounts_challenge WHERE address = %s"
+        return wait_until(lambda: self.one(ask, address))
+
+    def age_code(self, address: str):
+        """Let 560 of a code's 600 seconds have passed since the mail server took it."""
+        self.ask(
+            "UPDATE accounts_challenge SET accepted_at = clock_timestamp() - interval '560 seconds'"
+            " WHERE address = %s AND accepted_at IS NOT NULL",
+            address,
+        )
+
     def settle(self, seconds: float = 60):
         """Wait until no mail waits."""
         wait_until(lambda: not self.waiting(), seconds, what=f"{self.waiting()} mails wait")

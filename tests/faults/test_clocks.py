@@ -8,6 +8,7 @@ import pytest
 
 from tests.faults.mail_server import wait_until
 from tests.faults.people import new_address
+from tests.servers import ROOT
 
 AHEAD, BEHIND = "+5m", "-5m"
 # (web, worker, sweeper): None is the clock of the database.
@@ -20,10 +21,12 @@ def clock(offset: str | None) -> dict[str, str]:
         return {}
     program = shutil.which("faketime")
     assert program, "faketime is not installed (apt-get install faketime)"
-    library = subprocess.run(
-        [program, "-m", "+0", "printenv", "LD_PRELOAD"], capture_output=True, text=True, check=True
-    )
-    return {"LD_PRELOAD": library.stdout.strip(), "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    ask = [program, "-m", "-f", offset, "printenv", "LD_PRELOAD"]
+    library = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
+    return {
+        "LD_PRELOAD": library, "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "PYTHONPATH": str(ROOT / "tests" / "faults" / "clock"),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("clocks", APART, ids=["web-ahead", "worker-ahead", "sweeper-ahead"])
@@ -33,6 +36,9 @@ def test_clocks_are_five_minutes_apart(fault, clocks):
         stack.restart(name, settings=clock(offset))
     wait_until(lambda: "ready." in stack.log("worker")[-300:], 60)
     try:
+        # All have started, and know the time.
+        fault.rows.queue_notices(1)
+        fault.rows.settle()
         people = {new_address("clock"): fault.person() for _ in range(3)}
         for address, person in people.items():
             assert person.register(address) == 302
@@ -43,7 +49,7 @@ def test_clocks_are_five_minutes_apart(fault, clocks):
         fault.audit()
         fault.note_waits("clocks five minutes apart")
         for address, person in people.items():
-            assert_ten_minutes(fault, address)
+            assert_clock_began(fault, address)
             assert "Otaibi" in person.type_code(fault.smtp.code_for(address))
         fault.note_answers()
     finally:
@@ -51,13 +57,8 @@ def test_clocks_are_five_minutes_apart(fault, clocks):
             stack.restart(name)
 
 
-def assert_ten_minutes(fault, address: str):
-    """The code's time began when the mail server took it, by the clock of the database."""
-    accepted = "SELECT extract(epoch FROM accepted_at)::float8 FROM accounts_challenge WHERE address = %s"
-    wait_until(lambda: fault.rows.one(accepted, address))
+def assert_clock_began(fault, address: str):
+    """The code's time began when the mail server took it; most of it passes, and the code is still good."""
     # Database, mail server and this test are on one machine with one true clock.
-    assert abs(fault.rows.one(accepted, address) - fault.smtp.to(address)[-1].at) < 3
-    # 590 of its 600 seconds later it is still taken: by a web process whose clock says something else.
-    fault.rows.ask(
-        "UPDATE accounts_challenge SET accepted_at = accepted_at - interval '590 seconds' WHERE address = %s", address
-    )
+    assert abs(fault.rows.accepted_at(address) - fault.smtp.to(address)[-1].at) < 3
+    fault.rows.age_code(address)
