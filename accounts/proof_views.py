@@ -114,7 +114,7 @@ def login_passkey(request):
 def is_still_asked(login) -> bool:
     """Tell whether the password that began this sign-in is still the account's, and its second step still there."""
     user = login.user
-    if user is None or login.state.get(PROVED_BY) != user.get_session_auth_hash():
+    if user is None or not user.is_proved_by(login.state.get(PROVED_BY) or ""):
         return False
     return second_step.factors_of(user).is_on
 

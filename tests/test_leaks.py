@@ -55,10 +55,16 @@ class Person(Visitor):
 
     def submit(self, path: str, **typed: str) -> str:
         """Open the page, post its form, and return where it leads (or the path, when it stays)."""
+        return self.post(path, self.fill(path, **typed))
+
+    def fill(self, path: str, **typed: str) -> dict[str, str]:
+        """Open the page and return what its form sends."""
         _status, page = self.ask("GET", path)
         token = self._hidden(page, "csrfmiddlewaretoken")
         captcha = self._hidden(page, "captcha_token")
-        fields = {"csrfmiddlewaretoken": token, "captcha_token": captcha} | self._prove(captcha) | typed
+        return {"csrfmiddlewaretoken": token, "captcha_token": captcha} | self._prove(captcha) | typed
+
+    def post(self, path: str, fields: dict[str, str]) -> str:
         self.connection.request("POST", path, self._encode(fields), self.headers | {
             "Content-Type": "application/x-www-form-urlencoded", "Referer": f"{self.stack.base_url}{path}",
         })  # fmt: skip

@@ -9,10 +9,10 @@ import pytest
 from django.utils import translation
 
 from mumaris.uploads import MAX_REQUEST
+from tests import test_leaks
 from tests.proxy import SOURCE, Guest, Proxy
 from tests.servers import ROOT, find_free_port
 from tests.stack import Stack
-from tests.test_leaks import register
 
 pytestmark = [pytest.mark.nginx, pytest.mark.timeout(300), pytest.mark.xdist_group("proxy")]
 PAGES = sorted((ROOT / "deploy" / "pages").glob("*.html"))
@@ -65,13 +65,14 @@ def test_static_files_come_compressed_and_are_kept_for_ever(proxied, coding):
     assert "immutable" in headers["Cache-Control"]
 
 
-def test_forged_addresses_and_hosts_reach_nobody(proxied):
+def test_forged_addresses_and_hosts_reach_nobody(proxied, monkeypatch):
     """Whoever writes X-Forwarded-For is still counted as who they are."""
     stack, proxy = proxied
     guest = Guest(stack, proxy)
     guest.headers |= {"X-Forwarded-For": "203.0.113.7", "X-Real-IP": "203.0.113.7", "Forwarded": "for=203.0.113.7",
                       "X-Forwarded-Proto": "http", "X-Forwarded-Host": "evil.example"}  # fmt: skip
-    person = register_through(guest, stack)
+    monkeypatch.setattr(test_leaks, "Person", lambda _stack: guest)
+    person = test_leaks.register(stack, {})
     with psycopg2.connect(stack.postgres.url) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT DISTINCT host(network) FROM accounts_accountevent WHERE network IS NOT NULL")
         networks = {row[0] for row in cursor.fetchall()}
@@ -81,17 +82,6 @@ def test_forged_addresses_and_hosts_reach_nobody(proxied):
     assert person.ask("GET", "/ar/profile/")[0] == 200
     links = re.findall(r"https?://[^/\s]+", "".join(mail.as_string() for mail in stack.mails()))
     assert not any("evil" in link for link in links)
-
-
-def register_through(guest: Guest, stack: Stack) -> Guest:
-    """Register by the pages; the code comes by mail."""
-    from tests import test_leaks
-
-    real, test_leaks.Person = test_leaks.Person, lambda _stack: guest
-    try:
-        return register(stack, {})
-    finally:
-        test_leaks.Person = real
 
 
 def test_body_that_is_too_large_is_told_so_in_both_languages(proxied):

@@ -11,12 +11,15 @@ from tests.journey import (
     ask_reset,
     code_in,
     deliver,
+    hidden,
     link_in,
     mails_to,
     register,
+    sign_in,
     type_code,
     url,
 )
+from tests.roles import add_app, app_code, enter
 
 pytestmark = pytest.mark.django_db
 NEW = "a new key of at least thirty-two characters"
@@ -55,3 +58,20 @@ def test_retired_key_is_told_in_words_and_a_new_code_helps(client, member, smtp,
     deliver()
     type_code(client, code_in(mails_to(smtp, "nora@example.com")[1]))
     assert User.objects.filter(email="nora@example.com").exists()
+
+
+def test_sign_in_between_two_steps_and_list_of_devices_outlive_a_new_secret_key(member, settings):
+    add_app(member)
+    halfway, owner, other = Client(), enter(Client(), member), enter(Client(), member)
+    assert sign_in(halfway, member.email).url == url("mfa_authenticate")
+    page = owner.get(url("account_sessions"))
+    name = hidden(page, "session")
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = NEW
+    rotate(settings, keep=True)
+    assert halfway.post(url("mfa_authenticate"), {"code": app_code()}).url == url("profile")
+    # The other device is seen and ended before it asks again, by a name that the page had from the old key.
+    assert hidden(owner.get(url("account_sessions")), "session")
+    owner.post(url("account_sessions"), {"session": name})
+    assert other.get(url("profile")).status_code == 302
+    assert owner.get(url("profile")).status_code == 200

@@ -108,7 +108,8 @@ class Visitor:
 def open_token(stack: Stack, token: str) -> dict:
     import json
 
-    return json.loads(keys._box("captcha", (stack.env["DATA_KEY"],)).decrypt(token))
+    former = stack.env.get("DATA_KEY_FALLBACKS", "").split(",")
+    return json.loads(keys._box("captcha", (stack.env["DATA_KEY"], *filter(None, former))).decrypt(token))
 
 
 class HashAlone:

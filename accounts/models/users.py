@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.crypto import constant_time_compare
 from django.utils.translation import gettext_lazy as _
 
 from accounts.managers import UserManager
@@ -49,6 +50,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         # Both of Django's public methods ask here. Without an epoch the hash stays Django's own.
         of_password = super()._get_session_auth_hash(secret)
         return f"{of_password}-{self.session_epoch}" if self.session_epoch else of_password
+
+    def is_proved_by(self, auth_hash: str) -> bool:
+        """Tell whether a hash was made under the present password and epoch, by a SECRET_KEY that is still good."""
+        good = [self.get_session_auth_hash(), *self.get_session_auth_fallback_hash()]
+        return any(constant_time_compare(auth_hash, one) for one in good)
 
 
 class SignInName(models.Model):
