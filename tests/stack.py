@@ -211,8 +211,9 @@ class Stack:
         process.wait()
 
     def restart(self, name: str, *, settings: dict[str, str] | None = None) -> subprocess.Popen:
-        """Stop and start again, with what ``env`` says by now; a web process has answered when this returns."""
-        self.stop_process(name)
+        """Stop what runs and start again, with what ``env`` says by now; a web process has answered when this returns."""
+        if name in self.processes:
+            self.stop_process(name)
         process = self.start_process(name, settings=settings)
         if name in self.ports:
             self.wait_until_healthy(name)

@@ -11,7 +11,7 @@ import pytest
 
 from tests.journey import NEW_PASSWORD, PASSWORD, link_in
 from tests.servers import HOST, ROOT, find_free_port
-from tests.stack import Stack, stop_group
+from tests.stack import Stack
 from tests.test_leaks import NORA, Person, register
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("backup")]
@@ -49,13 +49,13 @@ def ask(stack: Stack, sql: str, role: str = "postgres") -> list[tuple]:
 
 def stop(stack: Stack, *names: str):
     for name in names:
-        stop_group(stack.processes[name])
+        stack.stop_process(name)
 
 
 def start(stack: Stack, *names: str):
     for name in names:
         stack.start_process(name)
-    stack.wait_for_web(stack.port)
+    stack.wait_until_healthy()
 
 
 def back_up(stack: Stack, folder: Path) -> str:

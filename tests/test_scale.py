@@ -10,7 +10,6 @@ from tests.journey import NEW_PASSWORD, PASSWORD, code_in, link_in
 from tests.roles import app_code
 from tests.scaled import OTHERS, WEBS, Roamer, ScaledStack
 from tests.servers import find_free_port
-from tests.stack import stop_group
 from tests.test_leaks import ROOT_PASSWORD, SEED, change_everything, claim_and_update, recover, register
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("scale")]
@@ -77,7 +76,7 @@ def check_mails(stack):
 def restart_all(stack, names=(*WEBS, *OTHERS)):
     """One after the other, as a rolling restart does: one web process group always serves."""
     for name in names:
-        stack.replace(name)
+        stack.restart(name)
 
 
 def test_codes_links_sessions_and_apps_outlive_new_keys(scaled):
@@ -99,10 +98,10 @@ def test_codes_links_sessions_and_apps_outlive_new_keys(scaled):
     stack.env |= {f"{name}_FALLBACKS": new[name] for name in KEYS}
     restart_all(stack)
     for name in OTHERS:
-        stop_group(stack.processes[name])
+        stack.stop_process(name)
     stack.manage("shell", "-v", "0", "-c", SEALED_MAIL)
     stack.env |= new | {f"{name}_FALLBACKS": old[name] for name in KEYS}
-    stack.replace("web-2")
+    stack.restart("web.2")
     # Asked of old and new in turn: what the one makes the other reads.
     crossing = begin(stack, "crossing@example.com")
     restart_all(stack, ("web", *OTHERS))
