@@ -5,7 +5,9 @@ from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
+from django.db.models import Count
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
 
 from accounts import case_admin, erasure_admin, event_admin, user_admin  # noqa: F401  (each registers its models)
 from accounts.freshness import fresh_to_post
@@ -27,6 +29,19 @@ admin.site.unregister(Group)
 @method_decorator(fresh_to_post, "delete_view")
 class RoleAdmin(PortalModelAdmin, GroupAdmin):
     """Django's own page, with the manners of ours: what a role may do, everybody may who has it."""
+
+    list_display = ["role", "people"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).annotate(held_by=Count("user"))
+
+    @admin.display(description=_("group"), ordering="name")
+    def role(self, row):
+        return user_admin.ROLE_NAMES.get(row.name, row.name)
+
+    @admin.display(description=_("people"))
+    def people(self, row):
+        return row.held_by
 
 
 @admin.register(PendingRegistration)

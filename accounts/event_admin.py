@@ -18,7 +18,7 @@ class KindFilter(admin.SimpleListFilter):
     parameter_name = "kind"
 
     def lookups(self, request, model_admin):
-        return sorted((kind, f"{kind}: {sentence}") for kind, sentence in list_kinds().items())
+        return sorted(((kind, str(sentence)) for kind, sentence in list_kinds().items()), key=lambda choice: choice[1])
 
     def queryset(self, request, queryset):
         return queryset.filter(kind=self.value()) if self.value() else queryset
@@ -33,7 +33,7 @@ class AccountEventAdmin(ReadOnlyAdmin):
     search_fields = ["user__email"]
     search_help_text = _("Email address, or # and the number of an account")
     ordering = ["-pk"]
-    fields = readonly_fields = [*list_display, "kind", "fields", "network", "device"]
+    fields = readonly_fields = [*list_display, "fields", "network", "device"]
 
     def get_queryset(self, request):
         # Not by joins: an account that is gone takes no event with it.

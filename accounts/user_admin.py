@@ -2,7 +2,7 @@
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.forms import ModelMultipleChoiceField
+from django.forms import CheckboxSelectMultiple, ModelMultipleChoiceField
 from django.http import Http404, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -72,7 +72,6 @@ class UserAdmin(MaskedAdmin):
     ]  # fmt: skip
     # The address is changed by its owner, who proves the new mailbox, or by a case of two people.
     readonly_fields = ["email", "first_name", "last_name", "language", "date_joined", "last_login"]
-    filter_horizontal = ["groups"]
     actions = ["send_reset_mail", "sign_out"]
     change_form_template = "admin/accounts/user/change_form.html"
 
@@ -99,7 +98,8 @@ class UserAdmin(MaskedAdmin):
         return [*self.readonly_fields, *([] if request.user.is_superuser else ["is_superuser"])]
 
     def formfield_for_manytomany(self, db_field, request, **kwargs):
-        return super().formfield_for_manytomany(db_field, request, form_class=RoleField, **kwargs)
+        kwargs |= {"form_class": RoleField, "widget": CheckboxSelectMultiple}
+        return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def render_change_form(self, request, context, *args, obj=None, **kwargs):
         is_other = obj is not None and obj.pk != request.user.pk and obj.is_active

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
 
 from accounts.email_change import undo_token
+from accounts.events import record_event
 from accounts.models import AccountEvent, Consent, EmailChange, PendingRegistration, User
 from mumaris.mail.models import Outbox
 from tests.journey import (
@@ -470,3 +471,28 @@ def test_row_is_found_by_its_key_alone(client, superuser, member, query):
     enter(client, superuser)
     answer = client.get(f"{page_of('accounts_user', 'change', member.pk)}?{query}")
     assert answer.status_code in {200, 302, 400}
+
+
+# --- In the words of the language --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_roles_are_ticked_and_listed_by_their_names(superuser, member, language):
+    give_role(member, "reviewer")
+    client = signed_in(superuser, language)
+    name = {"ar": "مراجع", "en": "Reviewer"}[language]
+    page = client.get(page_of("accounts_user", "change", member.pk)).content.decode()
+    assert re.search(rf'<input type="checkbox" name="groups"[^>]* checked>\s*{name}<', page)
+    assert "SelectFilter2" not in page, "Django's own chooser has no Arabic"
+    listed = client.get(page_of("auth_group", "changelist")).content.decode()
+    assert re.search(rf'<th class="field-role"><a [^>]*>{name}</a></th><td class="field-people">1</td>', listed)
+
+
+def test_pages_of_mails_and_events_hold_no_english_words_of_ours(superuser, member):
+    client = signed_in(superuser, "ar")
+    event = record_event("access.refused", user=member, refused=True)
+    mail = Outbox.objects.create(kind="welcome", lane=3, recipient=member.email, language="ar")
+    assert "رقم الرسالة" in client.get(page_of("mail_outbox", "change", mail.pk)).content.decode()
+    assert ">Id" not in client.get(page_of("mail_outbox", "change", mail.pk)).content.decode()
+    assert "access.refused:" not in client.get(page_of("accounts_accountevent", "changelist")).content.decode()
+    assert client.get(page_of("accounts_accountevent", "change", event.pk)).status_code == 200

@@ -1,4 +1,5 @@
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
 from mumaris.admin import ReadOnlyAdmin
 from mumaris.mail.models import Outbox
@@ -13,4 +14,8 @@ class OutboxAdmin(ReadOnlyAdmin):
     list_filter = ["state", "lane", "kind"]
     searched = {"recipient": canonical_address}
     ordering = ["-created_at"]
-    fields = readonly_fields = [*list_display, "id", "language"]
+    fields = readonly_fields = [*list_display, "number", "language"]
+
+    @admin.display(description=_("number of the mail"))
+    def number(self, row):
+        return row.pk
