@@ -67,9 +67,9 @@ class RecipientRefused(Exception):
 def deliver_rows(*, limit: int = BATCH, probing: bool = False, before_each=nothing) -> int:
     """Deliver due rows, oldest codes first, and return how many the mail server accepted.
 
-    ``probing`` goes by time alone, and also takes rows that the server refused to this sender, before their time, and frees them all
-    once one is accepted. ``before_each`` is called before each row. Raises ServerAway when the server is out of
-    reach or refuses everything: the rows not sent are free again at once.
+    ``probing`` goes by time alone, and also takes rows that the server refused to this sender, before their time, and
+    frees them all once one is accepted. ``before_each`` is called before each row. Raises ServerAway when the server
+    is out of reach or refuses everything: the rows not sent are free again at once.
     """
     rows = claim_rows(limit=limit, probing=probing)
     server = get_connection(settings.MAIL_TRANSPORT)
