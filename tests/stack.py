@@ -211,7 +211,7 @@ class Stack:
         process.wait()
 
     def restart(self, name: str, *, settings: dict[str, str] | None = None) -> subprocess.Popen:
-        """Stop what runs and start again, with what ``env`` says by now; a web process has answered when this returns."""
+        """Stop what runs, start again with what ``env`` says by now, and wait until a web process answers."""
         if name in self.processes:
             self.stop_process(name)
         process = self.start_process(name, settings=settings)
