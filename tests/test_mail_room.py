@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from mumaris.mail import delivery, queue
 from mumaris.mail.delivery import ServerAway, claim_rows, deliver_rows
-from mumaris.mail.models import Outbox
+from mumaris.mail.models import Lane, Outbox
 from mumaris.mail.queue import queue_mail
 from tests.journey import deliver, subject_of, text_of
 
@@ -197,6 +197,19 @@ def test_mail_that_the_server_cannot_bear_lets_the_next_probe_pass(member, other
     assert deliver_rows(limit=1, probing=True) == 1
     assert smtp.messages[0].rcpt_tos == [other_member.email]
     assert Outbox.objects.waiting().get().attempts == 0
+
+
+@pytest.mark.parametrize("reply", ["554 5.7.1 blocked", "421 4.3.0 closing"])
+def test_code_that_is_refused_alone_holds_up_no_other_lane(member, other_member, smtp, reply):
+    smtp.answer_recipient = lambda address: reply if address == member.email else None
+    (code,) = queue_notice(member)
+    Outbox.objects.filter(pk=code.pk).update(lane=Lane.CODE)
+    queue_notice(other_member, 2)
+    Outbox.objects.filter(recipient=other_member.email).update(lane=Lane.OTHER)
+    with pytest.raises(ServerAway):
+        deliver_rows(limit=1)
+    assert deliver_rows(limit=1, probing=True) == 1
+    assert [mail.rcpt_tos for mail in smtp.messages] == [[other_member.email]]
 
 
 def test_what_the_server_took_is_recorded_when_the_database_is_back(member, smtp, monkeypatch):

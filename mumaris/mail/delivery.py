@@ -67,9 +67,9 @@ class RecipientRefused(Exception):
 def deliver_rows(*, limit: int = BATCH, probing: bool = False, before_each=nothing) -> int:
     """Deliver due rows, oldest codes first, and return how many the mail server accepted.
 
-    ``probing`` also takes rows that the server refused to this sender, before their time, and frees them all
-    once one is accepted. ``before_each`` is called before each row. Raises ServerAway when the server is out of
-    reach or refuses everything: the rows not sent are free again at once.
+    ``probing`` goes by time alone, and also takes rows that the server refused to this sender, before their time, and
+    frees them all once one is accepted. ``before_each`` is called before each row. Raises ServerAway when the server
+    is out of reach or refuses everything: the rows not sent are free again at once.
     """
     rows = claim_rows(limit=limit, probing=probing)
     server = get_connection(settings.MAIL_TRANSPORT)
@@ -107,10 +107,12 @@ def deliver_all(rows: list[Outbox], server, before_each: Callable[[], None]) -> 
 def claim_rows(*, limit: int = BATCH, probing: bool = False) -> list[Outbox]:
     """Lease up to ``limit`` due rows to this sender."""
     now = clock.now()
+    # A probe asks whether the server takes any mail: a code that it alone refuses must not hold up all other lanes.
+    order = ("next_at", "lane") if probing else ("lane", "next_at")
     held = {"lease": uuid.uuid4(), "leased_until": now + LEASE}
     with transaction.atomic():
         due = Outbox.objects.due(now, or_after=POLICY if probing else None)
-        claimed = list(due.select_for_update(skip_locked=True).order_by("lane", "next_at")[:limit])
+        claimed = list(due.select_for_update(skip_locked=True).order_by(*order)[:limit])
         if claimed:
             Outbox.objects.filter(pk__in=[row.pk for row in claimed]).update(**held)
     for row in claimed:

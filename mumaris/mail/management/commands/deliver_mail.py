@@ -16,7 +16,7 @@ from mumaris.metrics_server import serve_metrics
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1
-# While the mail server is away one probe with the oldest code goes out this often.
+# While the mail server is away one probe with the mail that was tried the longest ago goes out this often.
 PROBE_SECONDS = 5
 
 
@@ -63,7 +63,7 @@ class Command(BaseCommand):
             return POLL_SECONDS
 
     def probe(self) -> float:
-        """Try one mail, the oldest code, and return the seconds to wait before the next look.
+        """Try one mail and return the seconds to wait before the next look.
 
         In a thread of its own: while a server that has gone silent holds one probe, the next finds it back.
         """
