@@ -64,9 +64,10 @@ def close_double_account(*, kept: User, closed: User, by: User, reason: str) -> 
     Raises SameAccount, OwnAccount or AccountUnfit.
     """
     with transaction.atomic():
-        account_closing.send(sender=User, kept=kept, closed=closed)
+        # Before any account is locked, as a reset that is being completed has it.
         challenges.end_challenges(Purpose.RESET, closed.email)
         Challenge.objects.filter(owner=closed.pk).update(failure=challenges.ENDED)
+        account_closing.send(sender=User, kept=kept, closed=closed)
         locked = {
             user.pk: user
             for user in User.objects.select_for_update().filter(pk__in=[kept.pk, closed.pk]).order_by("pk")

@@ -104,9 +104,10 @@ def complete_erasure(*, erasure: ErasureRequest, by: User) -> bool:
     """
     with transaction.atomic():
         user = find_account(erasure)
+        # Before the account is locked, as a reset that is being completed has it.
+        challenges.end_challenges(Purpose.RESET, user.email)
         # Every one of them lets go, whatever the others say.
         is_kept = sum(release(user) for release in _releases) > 0
-        challenges.end_challenges(Purpose.RESET, user.email)
         user = User.objects.select_for_update().get(pk=user.pk)
         erasure = lock_request(erasure, by)
         refuse_hasty(user)

@@ -1,8 +1,12 @@
 """Cases and double accounts when everything happens at once: real threads on PostgreSQL."""
 
-import pytest
+import threading
 
-from accounts import cases, closing
+import pytest
+from django.db import connection, transaction
+
+from accounts import cases, closing, erasure
+from accounts.challenges import Purpose, lock_challenge
 from accounts.email_change import LinkSpent, undo_email_change
 from accounts.models import AccountEvent, SignInName, StaffCase, User
 from mumaris.mail.models import Outbox
@@ -13,6 +17,7 @@ from tests.registry import make_registry_member
 from tests.roles import give_role
 from tests.test_claim_review import make_claim
 from tests.test_parallel import together
+from tests.test_rights import wait_for_a_lock
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OLD, NEW = "member@example.com", "found@example.com"
@@ -108,3 +113,30 @@ def test_account_is_closed_once_beside_its_claim(member, other_member, reviewer,
     # Tied before the account was closed, it moved with it.
     assert Member.objects.get().user_id in {None, member.pk}
     assert AccountEvent.objects.filter(kind="account.merged").count() == 2
+
+
+@pytest.mark.parametrize("act", ["close", "erase"])
+def test_reset_that_is_being_completed_is_waited_for_with_empty_hands(member, other_member, reviewer, seniors, act):
+    """A reset locks its link and then the account: whoever closes or erases it does too, and nobody deadlocks."""
+    make_claim(other_member, make_registry_member())
+    asked = erasure.ask_erasure(user=other_member)
+
+    def end():
+        try:
+            if act == "close":
+                closing.close_double_account(kept=member, closed=other_member, by=seniors[0], reason="Seen")
+            else:
+                erasure.complete_erasure(erasure=asked, by=reviewer)
+        finally:
+            connection.close()
+
+    with transaction.atomic():
+        lock_challenge(Purpose.RESET, other_member.email)
+    thread = threading.Thread(target=end)
+    with transaction.atomic():
+        lock_challenge(Purpose.RESET, other_member.email)
+        thread.start()
+        wait_for_a_lock()
+        assert User.objects.select_for_update(nowait=True).get(pk=other_member.pk).is_active
+    thread.join()
+    assert not User.objects.get(pk=other_member.pk).is_active
