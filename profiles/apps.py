@@ -8,5 +8,5 @@ class ProfilesConfig(AppConfig):
 
     def ready(self):
         # They register the checks, the kinds of mail and of events, what a closed account leaves, one's own data,
-        # and the figures of the requests.
-        from profiles import checks, closing, event_kinds, mails, metrics, own_data  # noqa: F401
+        # the figures of the requests, and what a restored database settles.
+        from profiles import checks, claims, closing, event_kinds, mails, metrics, own_data  # noqa: F401

@@ -1,7 +1,7 @@
 """Whose file is it? A claim ties a never-activated member file to a signed-in user, after a wait.
 
 Every failure reads the same. The registry address, if there is one, is told at once and may object; after
-CLAIM_WAIT, or by a reviewer, the file is tied. Rows are locked in one order: member, claim, account.
+CLAIM_WAIT, or by a reviewer, the file is tied. Rows are locked in one order: account, member, claim.
 """
 
 import hmac
@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts import limits
 from accounts.events import record_event
 from accounts.models import SignInName, User, new_nonce
+from accounts.restoring import register_settler
 from mumaris.keys import current_code_key_id, mac
 from mumaris.mail.queue import queue_mail
 from profiles.models import Claim, Member
@@ -62,9 +63,7 @@ def claim_member(*, user: User, membership_number: str, identity_number: str, bi
             )
             record_event("claim.made", user=user)
             queue_mail("claim_received", user.email, claim=claim.pk)
-            if member.registry_email:
-                # Whoever reads it has chosen no language yet: not the claimant's.
-                queue_mail("claim_warning", member.registry_email, language="ar", claim=claim.pk)
+            _warn(claim)
     except IntegrityError:
         # A second tap: the first has made it.
         return Claim.objects.waiting().get(user=user)
@@ -88,6 +87,25 @@ def start_wait(claim_id: int) -> None:
     now = timezone.now()
     waiting = Claim.objects.waiting().filter(pk=claim_id, warned_at=None)
     waiting.update(warned_at=now, due_at=now + settings.CLAIM_WAIT)
+
+
+def begin_waits_again() -> dict[str, int]:
+    """Warn of every waiting claim anew in a restored database: its owner may have objected since the backup."""
+    waiting = list(Claim.objects.waiting().select_related("member"))
+    for claim in waiting:
+        claim.warned_at, claim.due_at = None, timezone.now() + settings.CLAIM_WAIT
+        claim.save(update_fields=["warned_at", "due_at"])
+        _warn(claim)
+    return {"waits of claims begun again": len(waiting)}
+
+
+register_settler(begin_waits_again)
+
+
+def _warn(claim: Claim) -> None:
+    if claim.member.registry_email:
+        # Whoever reads it has chosen no language yet: not the claimant's.
+        queue_mail("claim_warning", claim.member.registry_email, language="ar", claim=claim.pk)
 
 
 # --- «This wasn't me» ---------------------------------------------------------------------------

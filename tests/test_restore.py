@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from accounts.models import AccountEvent, Challenge, LatePost, Session, User
 from mumaris.mail.models import Outbox
+from profiles import claims
+from profiles.models import Claim
 from tests.journey import (
     PASSWORD,
     ask_reset,
@@ -23,6 +25,9 @@ from tests.journey import (
     url,
     waiting,
 )  # fmt: skip
+from tests.registry import make_registry_member
+from tests.test_claim import objection_link
+from tests.test_claim_review import make_claim
 
 pytestmark = pytest.mark.django_db
 
@@ -72,6 +77,24 @@ def test_everybody_goes_on_after_a_restore(client, member, smtp, capsys):
         deliver()
         type_code(client, code_in(mails_to(smtp, "nora@example.com")[-1]))
     assert User.objects.filter(email="nora@example.com").exists()
+
+
+def test_claim_that_was_objected_to_since_the_backup_waits_anew(member, smtp, capsys):
+    """The link that its owner has used already, and thinks of no more, comes once more."""
+    file = make_registry_member()
+    make_claim(member, file)
+    link = objection_link(smtp, file.registry_email)
+    with time_machine.travel(timezone.now() + timedelta(hours=73), tick=True):
+        assert settle(capsys)["waits of claims begun again"] == 1
+        assert claims.tie_due_claims() == 0
+        deliver()
+        assert claims.tie_due_claims() == 0
+        assert len(mails_to(smtp, file.registry_email)) == 2
+        assert objection_link(smtp, file.registry_email) == link
+    with time_machine.travel(timezone.now() + timedelta(hours=73 + 71), tick=True):
+        assert claims.tie_due_claims() == 0
+        Client().post(link)
+    assert Claim.objects.get().state == "stopped"
 
 
 def test_restore_is_recorded_with_its_counts(capsys):
