@@ -11,9 +11,9 @@ class SecondStepAdapter(DefaultMFAAdapter):
     def encrypt(self, text: str) -> str:
         return box("mfa").encrypt(text.encode()).decode()
 
-    def decrypt(self, encrypted_text: str) -> str:
-        """Open what ``encrypt`` has sealed. Raises InvalidToken when its key has been retired."""
-        return box("mfa").decrypt(encrypted_text.encode()).decode()
+    def decrypt(self, encrypted_text: str, *, ttl: int | None = None) -> str:
+        """Open what ``encrypt`` has sealed. Raises InvalidToken when its key was retired, or after ``ttl`` seconds."""
+        return box("mfa").decrypt(encrypted_text.encode(), ttl=ttl).decode()
 
     def get_totp_issuer(self) -> str:
         return _("Mumaris Plus")

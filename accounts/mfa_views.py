@@ -28,6 +28,8 @@ from mumaris.views import name_retry_after
 
 # Where the sealed secret of an app waits in the session until its first code is typed.
 NEW_APP = "new_app"
+# Seconds for which the same secret is shown again.
+NEW_APP_LIFETIME = 15 * 60
 
 
 def protected(view):
@@ -76,7 +78,9 @@ def add_app(request):
         return redirect("mfa_index")
     secret = open_new_secret(request)
     if request.method != "POST" or not secret:
-        return show_new_app(request, seal_new_secret(request), AppForm())
+        # A phone that opened the app in between often loads this page again: the app holds the key by then.
+        secret = open_new_secret(request, not_older=NEW_APP_LIFETIME) or seal_new_secret(request)
+        return show_new_app(request, secret, AppForm())
     form = AppForm(request.POST)
     if not form.is_valid():
         return show_new_app(request, secret, form)
@@ -100,9 +104,10 @@ def seal_new_secret(request) -> str:
     return secret
 
 
-def open_new_secret(request) -> str | None:
+def open_new_secret(request, *, not_older: int | None = None) -> str | None:
+    """Return the secret that waits for its first code, if it was made in the last ``not_older`` seconds."""
     try:
-        return SecondStepAdapter().decrypt(request.session[NEW_APP])
+        return SecondStepAdapter().decrypt(request.session[NEW_APP], ttl=not_older)
     except (KeyError, InvalidToken):
         return None
 

@@ -8,8 +8,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import limits, password_reset
+from accounts import limits, password_reset, second_step
 from accounts.forms import ForgotForm, NewPasswordForm
+from accounts.freshness import ask_proof, is_fresh
 from accounts.known_devices import device_key
 from accounts.password_reset import LinkSpent
 from accounts.views import refuse_over_limit
@@ -21,10 +22,15 @@ CLEAN_KEY = "set-password"
 
 
 def change_password(request):
-    """allauth's page; somebody whose password was taken away chooses one by a link of a mail."""
-    if request.user.has_usable_password():
-        return allauth_views.password_change(request)
-    return redirect("account_reset_password")
+    """allauth's page; somebody whose password was taken away chooses one by a link of a mail.
+
+    The old password is proof enough of whoever has no second step.
+    """
+    if not request.user.has_usable_password():
+        return redirect("account_reset_password")
+    if second_step.factors_of(request.user).is_on and not is_fresh(request):
+        return ask_proof(request)
+    return allauth_views.password_change(request)
 
 
 @never_cache

@@ -172,10 +172,13 @@ class UserAdmin(MaskedAdmin):
         return user
 
     def ask(self, request, object_id, kind):
-        """Ask for what a second person confirms."""
         user = self.find_account(request, object_id, ASK)
         if kind not in CASE_FORMS:
             raise Http404
+        return fresh_to_post(self.ask_case)(request, user, kind)
+
+    def ask_case(self, request, user, kind):
+        """Ask for what a second person confirms."""
         form = CASE_FORMS[kind](request.POST if request.method == "POST" else None)
         if form.is_valid():
             try:

@@ -284,6 +284,20 @@ def test_decision_asks_for_a_fresh_proof(case, senior, member):
     assert member.email == OLD
 
 
+@pytest.mark.parametrize("kind", ["change_email", "clear_mfa"])
+def test_asking_wants_a_fresh_proof_too(supporter, member, kind):
+    here, fields = signed_in(supporter), {"reason": REASON, "new_address": NEW}
+    with time_machine.travel(timezone.now() + timedelta(minutes=14, seconds=50), tick=False):
+        assert here.get(ask_page(member, kind)).status_code == 200
+    with time_machine.travel(timezone.now() + timedelta(minutes=16), tick=False):
+        answer = here.post(ask_page(member, kind), fields)
+    assert "reauthenticate" in answer.url
+    assert not StaffCase.objects.exists()
+    assert not waiting_mails()
+    here.post(ask_page(member, kind), fields)
+    assert StaffCase.objects.get().kind == kind
+
+
 # --- Two people who are two --------------------------------------------------------------------------
 
 

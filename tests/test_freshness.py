@@ -16,7 +16,7 @@ from accounts.erasure import ask_erasure
 from accounts.models import User
 from mumaris import urls
 from tests.conftest import make_user
-from tests.journey import PASSWORD, code_in, deliver, mails_to, register, sign_in, type_code, url
+from tests.journey import NEW_PASSWORD, PASSWORD, code_in, deliver, mails_to, register, sign_in, type_code, url
 from tests.roles import add_app, app_code, give_role, signed_in
 from tests.software_key import SoftwareKey
 from tests.test_passkeys import add_passkey
@@ -191,6 +191,26 @@ def test_erasure_is_asked_for_with_the_second_step(client, guarded):
     client.force_login(guarded)
     assert_asks(client.post(url("account_privacy"), {"action": "erase"}), url("account_privacy"))
     assert not guarded.erasures.exists()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_new_password_wants_the_second_step_beside_the_old_one(behind_app, guarded, language):
+    page = url("account_change_password", language=language)
+    fields = {"oldpassword": PASSWORD, "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+    with later(16):
+        for answer in (behind_app.get(page), behind_app.post(page, fields)):
+            assert_asks(answer, page, language)
+        assert User.objects.get().check_password(PASSWORD)
+        behind_app.post(url("mfa_reauthenticate", language=language), {"code": app_code()})
+        assert behind_app.post(page, fields).url == url("profile", language=language)
+    assert User.objects.get().check_password(NEW_PASSWORD)
+
+
+def test_old_password_is_proof_enough_of_who_has_no_second_step(here, member):
+    with later(16):
+        fields = {"oldpassword": PASSWORD, "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+        assert here.post(url("account_change_password"), fields).url == url("profile")
+    assert User.objects.get().check_password(NEW_PASSWORD)
 
 
 def test_acts_of_staff_want_the_second_step(reviewer, member):

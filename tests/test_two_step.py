@@ -338,9 +338,32 @@ def test_key_is_the_same_after_a_typing_error_and_not_of_our_choice(here, member
     assert not second_step.factors_of(member).totp
     short = here.post(url(APP), {"code": "1"})
     assert key_on(short) == key
-    assert key_on(here.get(url(APP))) != key
     assert here.post(url(APP), {"code": app_code(APP_KEY), "secret": APP_KEY}).status_code == 200
     assert not second_step.factors_of(member).totp
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_key_is_the_same_when_a_phone_loads_the_page_again(here, member, language):
+    """Whoever has typed the key into an app on the same phone comes back to a page that is loaded anew."""
+    page = url(APP, language=language)
+    key = key_on(here.get(page))
+    here.get(url(INDEX, language=language))
+    assert key_on(here.get(page)) == key
+    with later(14):
+        assert key_on(here.get(page)) == key
+    with later(16):
+        here.post(url("account_reauthenticate"), {"password": PASSWORD})
+        assert key_on(here.get(page)) != key
+    assert here.post(page, {"code": app_code(key)}).status_code == 200
+    assert not second_step.factors_of(member).totp
+
+
+def test_key_of_an_app_that_was_removed_is_not_shown_again(here, member):
+    key = key_on(here.get(url(APP)))
+    here.post(url(APP), {"code": app_code(key)})
+    here.post(url("mfa_deactivate_totp"))
+    assert not second_step.factors_of(member).totp
+    assert key_on(here.get(url(APP))) != key
 
 
 def test_page_to_add_an_app_leads_away_when_there_is_one(here, guarded):
