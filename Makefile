@@ -5,7 +5,8 @@ PORT ?= 8000
 ARGS ?=
 VENV := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test faults check messages stack timing weights passwords import-speed queue-speed lock fuzz coverage mutants
+.PHONY: help run test faults check messages stack rolling timing weights passwords import-speed queue-speed lock fuzz \
+	coverage mutants
 
 help: ## list the doors
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -59,6 +60,11 @@ messages: .venv/.run-stamp ## bring our Arabic catalogue up to date with the sou
 
 stack: .venv/.dev-stamp ## the production processes on this machine, with generated keys (Ctrl-C stops them)
 	@exec $(VENV)/python -m tests.stack --port $(PORT)
+
+# How often both web services are replaced.
+ROUNDS ?= 5
+rolling: .venv/.dev-stamp ## replace both web services in turn under 20 requests a second and count what failed (needs nginx)
+	$(VENV)/python -m tests.rolling --rounds $(ROUNDS)
 
 timing: .venv/.dev-stamp ## measure sign-in over one hash, and known against unknown in every flow
 	$(VENV)/python -m tests.timing

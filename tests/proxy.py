@@ -10,12 +10,10 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Self
 
 from tests.compose import make_secrets
 from tests.servers import HOST, NGINX, ROOT, find_free_port
-from tests.test_leaks import Person
 
 SOURCE = ROOT / "deploy" / "nginx.conf"
 # What docker-compose.yml names web-1 and web-2.
@@ -95,6 +93,16 @@ class Proxy:
                 raise RuntimeError(self.log())
             time.sleep(0.05)
 
+    @contextlib.contextmanager
+    def without(self, name: str):
+        """Ask the other web service alone: name is web-1 or web-2."""
+        mark = self.folder / f"tmp-only-{'web-1' if name == 'web-2' else 'web-2'}"
+        mark.touch()
+        # What was on its way is with its process by now.
+        time.sleep(1)
+        yield
+        mark.unlink()
+
     def log(self) -> str:
         return (self.folder / "log").read_text()
 
@@ -114,13 +122,3 @@ class Proxy:
         text = answer.read().decode(errors="replace")
         connection.close()
         return answer.status, answer.headers, text
-
-
-class Guest(Person):
-    """Somebody with a browser who comes through the proxy."""
-
-    def __init__(self, stack, proxy: Proxy):
-        super().__init__(SimpleNamespace(base_url=proxy.address, env=stack.env))
-        self.connection = proxy.connect()
-        # The proxy says where they come from.
-        self.headers = {}

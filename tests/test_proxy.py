@@ -1,8 +1,11 @@
 """deploy/nginx.conf, run as it is: TLS, who the visitor is, what is too large, two web services of which one dies."""
 
+import os
 import re
+import signal
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import psycopg2
 import pytest
@@ -10,12 +13,23 @@ from django.utils import translation
 
 from mumaris.uploads import MAX_REQUEST
 from tests import test_leaks
-from tests.proxy import SOURCE, Guest, Proxy
+from tests.proxy import SOURCE, Proxy
+from tests.rolling import measure
 from tests.servers import ROOT, find_free_port
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.nginx, pytest.mark.timeout(300), pytest.mark.xdist_group("proxy")]
 PAGES = sorted((ROOT / "deploy" / "pages").glob("*.html"))
+
+
+class Guest(test_leaks.Person):
+    """Somebody with a browser who comes through the proxy."""
+
+    def __init__(self, stack, proxy: Proxy):
+        super().__init__(SimpleNamespace(base_url=proxy.address, env=stack.env))
+        self.connection = proxy.connect()
+        # The proxy says where they come from.
+        self.headers = {}
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +118,26 @@ def test_proxy_takes_what_the_portal_answers_itself():
 @pytest.mark.parametrize("path", ["/413.html", "/503.html"])
 def test_pages_of_the_proxy_have_no_address_of_their_own(proxied, path):
     assert proxied[1].ask(path)[0] == 404
+
+
+def test_nobody_is_sent_to_a_service_that_is_being_replaced(proxied):
+    stack, proxy = proxied
+    os.killpg(stack.processes["web.2"].pid, signal.SIGSTOP)
+    try:
+        with proxy.without("web.2"):
+            assert {proxy.ask("/ar/accounts/login/")[0] for _ in range(10)} == {200}
+    finally:
+        os.killpg(stack.processes["web.2"].pid, signal.SIGCONT)
+
+
+def test_no_request_fails_while_both_services_are_replaced():
+    """What make rolling measures, once."""
+    seen = measure(rounds=1)
+    print(seen.tell())
+
+    assert seen.failures == []
+    assert len(seen.seconds) > 100
+    assert seen.posts > 25
 
 
 def test_one_web_service_is_enough_and_none_is_told_in_words(proxied):
