@@ -9,8 +9,10 @@ class MumarisConfig(AppConfig):
         from mumaris import checks  # noqa: F401  (registers the deployment checks)
         from mumaris.heartbeats import tell_heartbeats
         from mumaris.metrics import add_database_gauges
+        from mumaris.reports import start_reports
 
         add_database_gauges(tell_heartbeats)
+        start_reports()
 
 
 class AdminConfig(DjangoAdminConfig):
