@@ -10,9 +10,11 @@ class MumarisConfig(AppConfig):
         from mumaris.clock import keep_time
         from mumaris.heartbeats import tell_heartbeats
         from mumaris.metrics import add_database_gauges
+        from mumaris.reports import start_reports
 
         keep_time()
         add_database_gauges(tell_heartbeats)
+        start_reports()
 
 
 class AdminConfig(DjangoAdminConfig):

@@ -40,9 +40,10 @@ def seen(answer, typed: str) -> tuple:
     """Return everything of an answer that its reader sees, with what differs by chance or by typing taken out."""
     page = answer.content.decode().replace(typed, "TYPED")
     page = re.sub(r'(value|src|href)="[^"]{60,}"', "TOKEN", page)
-    headers = {
-        name: value for name, value in answer.headers.items() if name not in {"Content-Length", "Expires", "Location"}
-    }
+    # Random for everybody, and tells nothing but that.
+    assert re.fullmatch("[0-9a-f]{32}", answer["X-Request-ID"])
+    own = {"Content-Length", "Expires", "Location", "X-Request-ID"}
+    headers = {name: value for name, value in answer.headers.items() if name not in own}
     goal = answer.headers.get("Location", "").replace(typed, "TYPED")
     return answer.status_code, goal, headers, len(page), page, sorted(answer.cookies)
 
