@@ -102,7 +102,7 @@ def measure(rounds: int = 2) -> Seen:
             try:
                 time.sleep(2)
                 for name in WEBS * rounds:
-                    with proxy.without("web-1" if name == "web" else "web.2"):
+                    with proxy.without("web-1" if name == "web" else "web-2"):
                         stack.restart(name)
                 time.sleep(2)
             finally:
