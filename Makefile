@@ -5,8 +5,8 @@ PORT ?= 8000
 ARGS ?=
 VENV := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help run test faults check messages stack rolling timing weights passwords import-speed queue-speed lock fuzz \
-	coverage mutants
+.PHONY: help run test faults check messages stack rolling timing weights passwords import-speed queue-speed \
+	operations-speed lock fuzz coverage mutants
 
 help: ## list the doors
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -74,6 +74,11 @@ weights: .venv/.dev-stamp ## measure what the pages weigh, first visit and repea
 
 queue-speed: .venv/.dev-stamp ## measure the reviewers' pages at 10,000 and at 1,000,000 members
 	$(VENV)/python -m tests.queue_speed
+
+# Events that operations-speed makes.
+EVENTS ?= 1000000
+operations-speed: .venv/.dev-stamp ## measure the operations page at 1,000,000 members and EVENTS events; 300 ms at most
+	$(VENV)/python -m tests.operations_speed --events $(EVENTS)
 
 passwords: .venv/.dev-stamp ## count what the password rule refuses and accepts
 	$(VENV)/python -m tests.common_passwords

@@ -98,7 +98,8 @@ class UserAdmin(MaskedAdmin):
         return [*self.readonly_fields, *([] if request.user.is_superuser else ["is_superuser"])]
 
     def formfield_for_manytomany(self, db_field, request, **kwargs):
-        kwargs |= {"form_class": RoleField, "widget": CheckboxSelectMultiple}
+        # Django gives its help text an empty id beside several ticks, and each of them would refer to it.
+        kwargs |= {"form_class": RoleField, "widget": CheckboxSelectMultiple, "help_text": ""}
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def render_change_form(self, request, context, *args, obj=None, **kwargs):

@@ -11,6 +11,9 @@ from prometheus_client.core import GaugeMetricFamily
 from mumaris.mail.models import Lane, Outbox
 from mumaris.metrics import make_gauge
 
+# Seconds: 99.9 % of all mail leaves within 60.
+MAIL_LATE = 120
+
 
 class Backlog(NamedTuple):
     """What waits in one lane. ``oldest`` and ``overdue`` are seconds, 0 when nothing does.

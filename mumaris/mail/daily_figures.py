@@ -2,12 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import Count, DurationField, ExpressionWrapper, F, Min, Q, Window
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Q, Window
 from django.db.models.functions import RowNumber, TruncDate
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
+from mumaris.mail.backlog import MAIL_LATE, measure_backlog
 from mumaris.mail.models import Lane, Outbox
 from mumaris.operations.panels import (
     Band,
@@ -22,8 +23,6 @@ from mumaris.operations.panels import (
 from mumaris.text import format_moment
 
 MILLISECOND = timedelta(milliseconds=1)
-# A mail that nobody has tried for longer than this waits for us, and not for its mailbox.
-PATIENCE = timedelta(minutes=1)
 # No mail is tried longer than a day and its last wait (mumaris/mail/delivery.py).
 LONGEST_WAY = timedelta(days=2)
 
@@ -72,24 +71,16 @@ TIMES = Chart(
 
 
 def read_waiting() -> Snapshot:
-    """Count the mails that wait, apart: those that nobody has tried, and those that their mailbox put off."""
-    rows = Outbox.objects.waiting().aggregate(
-        all=Count("pk"), oldest=Min("created_at"), untried=Min("created_at", filter=Q(attempts=0)),
-        put_off=Count("pk", filter=Q(attempts__gt=0)),
-    )  # fmt: skip
-    told = [
-        ngettext(
-            "%(count)d of them was put off by its mailbox and is tried again.",
-            "%(count)d of them were put off by their mailbox and are tried again.",
-            rows["put_off"],
-        ) % {"count": rows["put_off"]}
-    ] if rows["put_off"] else []  # fmt: skip
-    if rows["oldest"]:
-        told.insert(0, _("The oldest was written on %(time)s.") % {"time": format_moment(rows["oldest"])})
-    else:
-        told.insert(0, _("No mail waits."))
-    is_well = not rows["untried"] or rows["untried"] > timezone.now() - PATIENCE
-    return Snapshot(notice=Notice(title=_("Mails that wait"), value=rows["all"], told=told, is_well=is_well))
+    """Say how many mails wait; a mailbox that asks us to come back later is no reason to look here."""
+    lanes = measure_backlog().values()
+    waiting, overdue = sum(lane.waiting for lane in lanes), max(lane.overdue for lane in lanes)
+    told = [_("No mail waits.")]
+    if waiting:
+        oldest = timezone.now() - timedelta(seconds=max(lane.oldest for lane in lanes))
+        told = [_("The oldest was written on %(time)s.") % {"time": format_moment(oldest)}]
+    if overdue > MAIL_LATE:
+        told.append(_("They should have left by now. Look at the mail server, the worker and the sweeper."))
+    return Snapshot(notice=Notice(title=_("Mails that wait"), value=waiting, told=told, is_well=overdue <= MAIL_LATE))
 
 
 register_panel(Panel(key="mail", place=2, charts=(TIMES,), read=read_waiting))
