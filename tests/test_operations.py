@@ -207,7 +207,9 @@ def test_every_figure_is_found_by_an_index(noon):
             source.count(midnight(YESTERDAY), midnight(TODAY))
         for panel in list_panels():
             panel.read()
-    assert len(seen) == len(list_sources()) + len(list_panels()), "one query a source and a notice"
+    assert len(seen) == len(list_sources()) + len(list_panels()) + 1, (
+        "one query a source and a notice, and one for returned requests"
+    )
     for query in [query["sql"] for query in seen]:
         with connection.cursor() as cursor:
             # No request is there, and nobody looks up in an index what one page holds.
