@@ -98,7 +98,8 @@ class UserAdmin(MaskedAdmin):
         return [*self.readonly_fields, *([] if request.user.is_superuser else ["is_superuser"])]
 
     def formfield_for_manytomany(self, db_field, request, **kwargs):
-        kwargs |= {"form_class": RoleField, "widget": CheckboxSelectMultiple}
+        # Without Django's help text: the boxes would point to an id that the admin's page of several boxes does not give.
+        kwargs |= {"form_class": RoleField, "widget": CheckboxSelectMultiple, "help_text": ""}
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
     def render_change_form(self, request, context, *args, obj=None, **kwargs):
