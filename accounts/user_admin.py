@@ -98,7 +98,7 @@ class UserAdmin(MaskedAdmin):
         return [*self.readonly_fields, *([] if request.user.is_superuser else ["is_superuser"])]
 
     def formfield_for_manytomany(self, db_field, request, **kwargs):
-        # Without Django's help text: the boxes would point to an id that the admin's page of several boxes does not give.
+        # Without Django's help text: each box would point to an id that the page does not hold.
         kwargs |= {"form_class": RoleField, "widget": CheckboxSelectMultiple, "help_text": ""}
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 
