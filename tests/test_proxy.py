@@ -18,7 +18,7 @@ from tests.rolling import measure
 from tests.servers import ROOT, find_free_port
 from tests.stack import Stack
 
-pytestmark = [pytest.mark.nginx, pytest.mark.timeout(300), pytest.mark.xdist_group("proxy")]
+pytestmark = [pytest.mark.nginx, pytest.mark.timeout(600), pytest.mark.xdist_group("proxy")]
 PAGES = sorted((ROOT / "deploy" / "pages").glob("*.html"))
 
 
