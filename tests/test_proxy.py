@@ -124,7 +124,7 @@ def test_nobody_is_sent_to_a_service_that_is_being_replaced(proxied):
     stack, proxy = proxied
     os.killpg(stack.processes["web.2"].pid, signal.SIGSTOP)
     try:
-        with proxy.without("web.2"):
+        with proxy.without("web-2"):
             assert {proxy.ask("/ar/accounts/login/")[0] for _ in range(10)} == {200}
     finally:
         os.killpg(stack.processes["web.2"].pid, signal.SIGCONT)
