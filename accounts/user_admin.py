@@ -98,7 +98,7 @@ class UserAdmin(MaskedAdmin):
         return [*self.readonly_fields, *([] if request.user.is_superuser else ["is_superuser"])]
 
     def formfield_for_manytomany(self, db_field, request, **kwargs):
-        # Django gives its help text an empty id beside several ticks, and each of them would refer to it.
+        # Without Django's help text: each box would point to an id that the page does not hold.
         kwargs |= {"form_class": RoleField, "widget": CheckboxSelectMultiple, "help_text": ""}
         return super().formfield_for_manytomany(db_field, request, **kwargs)
 

@@ -14,7 +14,7 @@ from tests.servers import HOST, ROOT, find_free_port
 from tests.stack import Stack
 from tests.test_leaks import NORA, Person, register
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("backup")]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("backup")]
 WEB = ("web", "worker", "sweeper", "beat")
 ADD_FILE = """
 from django.core.files.storage import storages

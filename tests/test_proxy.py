@@ -18,7 +18,7 @@ from tests.rolling import measure
 from tests.servers import ROOT, find_free_port
 from tests.stack import Stack
 
-pytestmark = [pytest.mark.nginx, pytest.mark.timeout(300), pytest.mark.xdist_group("proxy")]
+pytestmark = [pytest.mark.nginx, pytest.mark.timeout(600), pytest.mark.xdist_group("proxy")]
 PAGES = sorted((ROOT / "deploy" / "pages").glob("*.html"))
 
 
@@ -124,7 +124,7 @@ def test_nobody_is_sent_to_a_service_that_is_being_replaced(proxied):
     stack, proxy = proxied
     os.killpg(stack.processes["web.2"].pid, signal.SIGSTOP)
     try:
-        with proxy.without("web.2"):
+        with proxy.without("web-2"):
             assert {proxy.ask("/ar/accounts/login/")[0] for _ in range(10)} == {200}
     finally:
         os.killpg(stack.processes["web.2"].pid, signal.SIGCONT)

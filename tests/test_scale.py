@@ -17,7 +17,7 @@ from tests.scaled import OTHERS, WEBS, ScaledStack
 from tests.servers import find_free_port
 from tests.test_leaks import ROOT_PASSWORD, SEED, change_everything, claim_and_update, recover, register
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("scale")]
+pytestmark = [pytest.mark.timeout(600), pytest.mark.xdist_group("scale")]
 KEYS = ("SECRET_KEY", "CODE_KEY", "DATA_KEY")
 SEALED_MAIL = """
 from django.core.mail import EmailMessage

@@ -310,7 +310,8 @@ def test_app_is_added_told_and_other_devices_end(here, member, smtp, language):
     assert "<svg viewBox" in page.content.decode()
     assert "data:" not in page.content.decode()
 
-    answer = here.post(url(APP, language=language), {"code": app_code(key)})
+    code = app_code(key)
+    answer = here.post(url(APP, language=language), {"code": code})
 
     assert (answer.status_code, answer.url) == (302, url(CODES, language=language))
     assert second_step.factors_of(member).totp
@@ -327,7 +328,7 @@ def test_app_is_added_told_and_other_devices_end(here, member, smtp, language):
     # What has opened the app opens nothing else.
     fresh = Client()
     sign_in(fresh, member.email)
-    fresh.post(url(STEP), {"code": app_code(key)})
+    fresh.post(url(STEP), {"code": code})
     assert not is_signed_in(fresh)
 
 
