@@ -67,7 +67,8 @@ def record_events(kind: str, *, users: Iterable[int], actor: User) -> None:
     say_event(kind)
     network, device = read_source()
     events = (AccountEvent(kind=kind, user_id=user, actor=actor, network=network, device=device) for user in users)
-    AccountEvent.objects.bulk_create(events, batch_size=1_000)
+    written = AccountEvent.objects.bulk_create(events, batch_size=1_000)
+    EVENTS.labels(kind, AccountEvent.Outcome.DONE.value).inc(len(written))
 
 
 def record_counts(task: str, counts: dict[str, int], *, using: str = "default") -> None:

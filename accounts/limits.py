@@ -6,7 +6,6 @@ half as much.
 """
 
 import ipaddress
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,11 +15,11 @@ from allauth.account.adapter import get_adapter
 from django.core.cache import cache
 from django.db import connection
 from django.http import HttpRequest
-from django.utils import timezone
 
 from accounts.metrics import LIMITS_REACHED
 from accounts.models import Throttle
 from accounts.models.limits import FREE
+from mumaris import clock
 from mumaris.keys import digest
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=24)
@@ -99,7 +98,7 @@ class LimitReached(Exception):
 
 def count(limit: Limit, *key: object) -> None:
     """Count one use, in one statement. Raises LimitReached when it is not allowed yet."""
-    now, hashed = timezone.now(), digest(limit.kind, *key)
+    now, hashed = clock.now(), digest(limit.kind, *key)
     times = {
         "now": now,
         "window": now - limit.window,
@@ -159,12 +158,12 @@ def forget(*counted: tuple) -> None:
     # One statement for all: no count of this portal holds one of these rows while it waits for another.
     keys = [digest(limit.kind, *key) for limit, *key in counted]
     kinds = [limit.kind for limit, *_key in counted]
-    Throttle.objects.filter(kind__in=kinds, key__in=keys).update(count=0, first_at=timezone.now(), next_at=FREE)
+    Throttle.objects.filter(kind__in=kinds, key__in=keys).update(count=0, first_at=clock.now(), next_at=FREE)
 
 
 def used(limit: Limit, *key: object) -> tuple[int, timedelta]:
     """Return how many uses are counted now, and the wait before the next."""
-    now = timezone.now()
+    now = clock.now()
     row = Throttle.objects.filter(kind=limit.kind, key=digest(limit.kind, *key)).first()
     if row is None or row.first_at <= now - (limit.window if row.count < limit.quiet_below else limit.memory):
         return 0, timedelta(0)
@@ -217,7 +216,7 @@ def count_ip(action: str, request: HttpRequest) -> bool:
 def ip_window_end(action: str) -> datetime:
     """Return when the present window of an address limit ends."""
     seconds = IP_LIMITS[action][1]
-    return datetime.fromtimestamp((int(time.time()) // seconds + 1) * seconds, UTC)
+    return datetime.fromtimestamp((int(clock.now().timestamp()) // seconds + 1) * seconds, UTC)
 
 
 def give_back_ip(action: str, request: HttpRequest) -> None:
@@ -236,5 +235,5 @@ def _ip_key(action: str, request: HttpRequest) -> str:
     address = client_address(request)
     source = client_network(request) if address.version == 6 else address
     # The window is part of the name: a count that loses its expiry by a race is forgotten all the same.
-    window = int(time.time()) // IP_LIMITS[action][1]
+    window = int(clock.now().timestamp()) // IP_LIMITS[action][1]
     return f"ip:{action}:{window}:{digest('ip', source)}"

@@ -17,11 +17,12 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import translation
 from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
+from mumaris import clock
 from mumaris.context import OTHER, portal
 
 log = logging.getLogger(__name__)
@@ -130,7 +131,7 @@ def too_many_requests(request, exception=None, until=None, *, reset_closed=False
 
 def name_retry_after(response, until):
     """Tell machines, in seconds, when the next try is allowed (``until``, an aware time)."""
-    response.headers["Retry-After"] = str(max(1, math.ceil((until - timezone.now()).total_seconds())))
+    response.headers["Retry-After"] = str(max(1, math.ceil((until - clock.now()).total_seconds())))
     return response
 
 

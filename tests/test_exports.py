@@ -13,6 +13,7 @@ from django.utils import timezone
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from accounts.metrics import EVENTS
 from accounts.models import AccountEvent
 from profiles import exports
 from profiles.exports import escape_cell, write_lines
@@ -140,11 +141,13 @@ def test_owner_of_exported_requests_reads_of_it_once(here, member):
 @pytest.mark.django_db
 def test_export_writes_events_by_the_thousand(here, django_assert_max_num_queries):
     """Ten thousand rows are ten statements, and not ten thousand."""
+    counted = EVENTS.labels("record.exported", "done")._value.get()
     for number in range(30):
         make_registry_member(make_user(f"owner{number}@example.com", first_name="A", last_name="B"))
     with django_assert_max_num_queries(30):
         here.post(MEMBERS)
     assert AccountEvent.objects.filter(kind="record.exported").count() == 30
+    assert EVENTS.labels("record.exported", "done")._value.get() == counted + 30
 
 
 @pytest.mark.django_db

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
@@ -10,7 +11,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from mumaris import heartbeats
+from mumaris import clock, heartbeats
 from mumaris.mail.models import Lane, Outbox
 from mumaris.models import Heartbeat
 from mumaris.tasks import beat
@@ -110,6 +111,14 @@ def test_mail_that_waits_its_turn_is_not_late(client):
     queue_row(seconds_ago=3600, put_off=3700)
 
     assert client.get("/readyz").json()["degraded"] == []
+
+
+@pytest.mark.usefixtures("alive")
+def test_mail_is_not_late_by_a_clock_that_is_wrong(client, monkeypatch):
+    queue_row(seconds_ago=1)
+    monkeypatch.setattr(clock, "_ahead", timedelta(minutes=-5))
+    with time_machine.travel(timezone.now() + timedelta(minutes=5), tick=True):
+        assert client.get("/readyz").json()["degraded"] == []
 
 
 @pytest.mark.usefixtures("alive")

@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts import limits
 from accounts.models import PendingRegistration, Throttle
 from accounts.registration import CODE_MAIL
+from mumaris import clock
 from mumaris.cache import ForgivingRedisCache
 from tests.journey import PASSWORD, ask_reset, deliver, mails_to, register, sign_in, type_code, url, waiting
 
@@ -324,3 +325,15 @@ def test_rotation_within_a_network_is_one_source(rotating):
     assert refused.status_code == 429
     neighbour = Client(REMOTE_ADDR="2001:db8:1:3::1")
     assert sign_in(neighbour, "nora@example.com", "Wrong-Password1").status_code == 200
+
+
+def test_wait_is_as_long_on_a_machine_whose_clock_is_wrong(monkeypatch):
+    """One web process counts by a clock five minutes ahead, another one that is right refuses."""
+    with time_machine.travel(timezone.now() + timedelta(minutes=5), tick=True):
+        monkeypatch.setattr(clock, "_ahead", timedelta(minutes=-5))
+        for _ in range(5):
+            limits.count(limits.SIGN_IN_HERE, "nora@example.com", "192.0.2.0/24")
+    monkeypatch.undo()
+    count, wait = limits.used(limits.SIGN_IN_HERE, "nora@example.com", "192.0.2.0/24")
+    assert count == 5
+    assert timedelta(seconds=50) < wait <= timedelta(minutes=1)

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.db.models import Count, Min
-from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily
 
+from mumaris import clock
 from mumaris.mail.models import Lane, Outbox
 from mumaris.metrics import make_gauge
 
@@ -31,7 +31,7 @@ def measure_backlog() -> dict[Lane, Backlog]:
     # By lanes: without GROUP BY the planner looks for the oldest row through all those that were sent.
     measured = Outbox.objects.waiting().order_by().values_list("lane")
     rows = measured.annotate(Count("pk"), Min("created_at"), Min("next_at"))
-    now = timezone.now()
+    now = clock.now()
     found = {lane: Backlog(count, _since(oldest, now), _since(due, now)) for lane, count, oldest, due in rows}
     return {lane: found.get(lane, Backlog()) for lane in Lane}
 
