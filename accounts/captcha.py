@@ -25,11 +25,11 @@ from accounts.captcha_tokens import (
     read_token,
     read_token_of,
     solve_puzzle,
-    spend_once,
     spend_token,
 )
 from accounts.metrics import CAPTCHA_FALLBACKS
 from accounts.recaptcha import GoogleAwayError, google
+from accounts.spent_tokens import spend_once
 from mumaris.text import code_digits, sign_in_name
 
 __all__ = ["RobotField", "VisualCodeField", "read_token", "solve_puzzle"]

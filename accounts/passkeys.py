@@ -17,17 +17,15 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts.captcha_tokens import spend_once
 from accounts.models import User
+from accounts.spent_tokens import spend_once
 
 ENCODED = re.compile(r"[A-Za-z0-9_-]{1,4000}={0,2}")
 ASSERTION = {"clientDataJSON", "authenticatorData", "signature", "userHandle"}
 ATTESTATION = {"clientDataJSON", "attestationObject"}
 # What the parts of fido2 raise on bytes that no authenticator made.
 REFUSALS = (ValidationError, ValueError, TypeError, KeyError, IndexError, AttributeError, InvalidSignature)
-
-
-# Seconds that a question may be answered.
+# Seconds for which a question may be answered.
 QUESTION_LIFETIME = 10 * 60
 # Where the signatures of a passkey are counted, beside what allauth keeps of it.
 COUNT = "sign_count"

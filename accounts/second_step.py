@@ -18,10 +18,10 @@ from cryptography.fernet import InvalidToken
 from django.db import transaction
 
 from accounts import limits, passkeys
-from accounts.captcha_tokens import spend_once
 from accounts.events import record_event
 from accounts.models import User
 from accounts.passkeys import CopiedPasskey, Purpose, WrongPasskey
+from accounts.spent_tokens import spend_once
 from mumaris.keys import box
 from mumaris.mail.queue import queue_mail
 
