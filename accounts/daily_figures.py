@@ -5,12 +5,12 @@ from functools import partial
 
 from django.db.models import Count
 from django.db.models.functions import TruncDate
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import limits
 from accounts.models import AccountEvent, Throttle
+from mumaris import clock
 from mumaris.operations.panels import (
     Band,
     Chart,
@@ -61,7 +61,7 @@ CHARTS = (
 def read_locks() -> Snapshot:
     """Count the locks that hold now. A name that no account has is locked like any other, and is counted too."""
     kinds = [limits.SIGN_IN_STREAK.kind, limits.SIGN_IN_ANYWHERE.kind, limits.SIGN_IN_HERE.kind]
-    held = Throttle.objects.filter(kind__in=kinds, next_at__gt=timezone.now())
+    held = Throttle.objects.filter(kind__in=kinds, next_at__gt=clock.now())
     counts = dict(held.values_list("kind").annotate(Count("pk")))
     streak, anywhere, here = (counts.get(kind, 0) for kind in kinds)
     told = [

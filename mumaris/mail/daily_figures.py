@@ -31,15 +31,6 @@ def time_names(lane: int) -> tuple[str, str]:
     return f"mail.{lane}.median", f"mail.{lane}.p95"
 
 
-# Places among rows in order, by whole numbers: for Python and for the database, where / and // both divide so.
-def middle_of(among):
-    return (among + 1) / 2 if isinstance(among, F) else (among + 1) // 2
-
-
-def most_of(among):
-    return (among * 19 + 19) / 20 if isinstance(among, F) else (among * 19 + 19) // 20
-
-
 def count_times(since: datetime, until: datetime) -> Figures:
     """Return the time of the middle mail of each day and lane, and the time that 95 of 100 kept, in milliseconds."""
     sent = Outbox.objects.filter(
@@ -52,12 +43,14 @@ def count_times(since: datetime, until: datetime) -> Figures:
     )  # fmt: skip
     same = {"partition_by": [F("day"), F("lane")]}
     ranked = sent.annotate(place=Window(RowNumber(), **same, order_by="took"), among=Window(Count("pk"), **same))
-    chosen = ranked.filter(Q(place=middle_of(F("among"))) | Q(place=most_of(F("among"))))
+    # Places among the rows in order: databases divide whole numbers to whole ones.
+    ranked = ranked.annotate(middle=(F("among") + 1) / 2, most=(F("among") * 19 + 19) / 20)
+    chosen = ranked.filter(Q(place=F("middle")) | Q(place=F("most")))
     figures = {}
-    for day, lane, took, place, among in chosen.values_list("day", "lane", "took", "place", "among"):
+    for day, lane, took, place, middle, most in chosen.values_list("day", "lane", "took", "place", "middle", "most"):
         median, p95 = time_names(lane)
-        figures |= {(day, median): took // MILLISECOND} if place == middle_of(among) else {}
-        figures |= {(day, p95): took // MILLISECOND} if place == most_of(among) else {}
+        figures |= {(day, median): took // MILLISECOND} if place == middle else {}
+        figures |= {(day, p95): took // MILLISECOND} if place == most else {}
     return figures
 
 
