@@ -203,11 +203,13 @@ def remove_passkey(*, user: User, passkey: Authenticator) -> User:
 
 
 def rename_passkey(*, passkey: Authenticator, name: str) -> None:
+    """Name a passkey anew; one that was removed in another tab stays removed."""
     with transaction.atomic():
         # Its count stands in the same column.
-        passkey = Authenticator.objects.select_for_update().get(pk=passkey.pk)
-        passkey.wrap().name = name
-        passkey.save(update_fields=["data"])
+        locked = Authenticator.objects.select_for_update().filter(pk=passkey.pk).first()
+        if locked is not None:
+            locked.wrap().name = name
+            locked.save(update_fields=["data"])
 
 
 def make_codes(*, user: User) -> User:

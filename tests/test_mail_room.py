@@ -4,6 +4,7 @@ import smtplib
 import socket
 import threading
 import time
+import uuid
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -79,6 +80,15 @@ def test_sender_whose_lease_ran_out_sends_nothing(member, smtp):
         deliver()
         assert not deliver_row(slow, None)
     assert len(smtp.messages) == 1
+
+
+def test_row_that_another_sender_has_taken_is_no_new_refusal(member):
+    queue_notice(member)
+    Outbox.objects.update(error="policy 554")
+    (slow,) = claim_rows()
+    slow.leased_until = timezone.now()
+    Outbox.objects.update(lease=uuid.uuid4())
+    assert delivery.deliver_all([slow], None, lambda: None) == 0
 
 
 def test_temporary_refusal_is_tried_again_later(member, smtp):

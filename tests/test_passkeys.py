@@ -158,6 +158,13 @@ def test_name_is_a_name(here, member, name):
     assert not Authenticator.objects.exists()
 
 
+def test_passkey_that_is_removed_meanwhile_is_not_renamed(member):
+    passkey = Authenticator.objects.create(user=member, type=Authenticator.Type.WEBAUTHN, data={"name": "Phone"})
+    Authenticator.objects.all().delete()
+    second_step.rename_passkey(passkey=passkey, name="Other")
+    assert not Authenticator.objects.exists()
+
+
 def test_passkey_is_renamed_and_removed_by_its_owner_alone(here, member, other_member, key, smtp):
     passkey = Authenticator.objects.get(type="webauthn")
     stranger = Client()

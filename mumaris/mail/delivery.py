@@ -122,6 +122,8 @@ def claim_rows(*, limit: int = BATCH, probing: bool = False) -> list[Outbox]:
 
 def deliver_row(row: Outbox, server) -> bool:
     """Send one leased row and record the end. Raises ServerAway."""
+    # How an earlier try ended is no word on this one.
+    row.error = ""
     if not hold_lease(row):
         return False
     try:
