@@ -122,6 +122,28 @@ def keep_picture(page, language: str, name: str):
         page.screenshot(path=Path(folder) / f"{name}-{language}-{page.viewport_size['width']}.png", full_page=True)
 
 
+def sideways(page) -> int:
+    """Return by how many pixels a page is wider than its window."""
+    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+def look_at_each(person: "Person", names, check_accessibility, problems: list[str]):
+    """Stop at each page of the admin that ``names`` leads to; tell all faults of all of them at the end."""
+    told = []
+    for name in names:
+        keep_picture(person.page, person.language, name)
+        if (wide := sideways(person.page)) > 0:
+            told.append(f"{name}: {wide} px of sideways scroll")
+        seen = list(problems)
+        try:
+            check_accessibility(person.page)
+        except AssertionError as fault:
+            told.append(f"{name}: {fault.args[0]}")
+        # axe itself reads the @import of Django's forms.css through an inline style, which the policy blocks.
+        problems[:] = seen
+    assert not told, "\n\n".join(told)
+
+
 class Person:
     """A visitor with one page. ``read_picture`` is the conftest's ``visual_code``."""
 

@@ -63,10 +63,6 @@ def enter(person: Person, *, full: bool):
     person.sign_in()
 
 
-def sideways(page) -> int:
-    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-
-
 def left_of(page, selector: str) -> float:
     return page.locator(selector).first.bounding_box()["x"]
 
@@ -85,7 +81,7 @@ def test_charts_are_accessible_and_run_with_the_language(person, check_accessibi
             page.locator(f".periods a[href='?days={days}']").click()
         expect(page.locator(".periods [aria-current]")).to_have_attribute("href", f"?days={days}")
         steps.keep_picture(page, person.language, f"operations-{days}")
-        assert sideways(page) == 0
+        assert steps.sideways(page) == 0
         is_first_left = left_of(page, ".chart .column") < left_of(page, ".chart .column:last-of-type")
         assert is_first_left == (person.language == "en"), "the first day stands at the start of a line"
     check_accessibility(page)
@@ -95,5 +91,5 @@ def test_charts_are_accessible_and_run_with_the_language(person, check_accessibi
     for summary in page.locator("#content summary").all():
         summary.click()
     steps.keep_picture(page, person.language, "operations-tables")
-    assert sideways(page) == 0
+    assert steps.sideways(page) == 0
     check_accessibility(page)

@@ -36,7 +36,7 @@ def look(check_accessibility):
 
     def look_at(person: Person, name: str):
         steps.keep_picture(person.page, person.language, name)
-        wide = person.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        wide = steps.sideways(person.page)
         assert wide <= 0, f"{name}: {wide} px of sideways scroll"
         check_accessibility(person.page)
 
