@@ -28,7 +28,8 @@ def change_password(request):
     """
     if not request.user.has_usable_password():
         return redirect("account_reset_password")
-    if second_step.factors_of(request.user).is_on and not is_fresh(request):
+    # In this order one look at the second steps is enough.
+    if not is_fresh(request) and second_step.factors_of(request.user).is_on:
         return ask_proof(request)
     return allauth_views.password_change(request)
 
