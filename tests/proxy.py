@@ -116,9 +116,7 @@ class Proxy:
 
     def ask(self, path: str, *, tls: bool = True, method: str = "GET", body: bytes | None = None, **headers: str):
         """Return (status, headers, text)."""
-        connection = self.connect(tls=tls)
-        connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
-        answer = connection.getresponse()
-        text = answer.read().decode(errors="replace")
-        connection.close()
-        return answer.status, answer.headers, text
+        with contextlib.closing(self.connect(tls=tls)) as connection:
+            connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read().decode(errors="replace")

@@ -60,6 +60,7 @@ class Load:
         token = visitor.hidden(page, "csrfmiddlewaretoken")
         self.body = urlencode({"csrfmiddlewaretoken": token, "language": "en"}).encode()
         self.headers = visitor.headers
+        visitor.connection.close()
         self.kinds = ("/ar/accounts/login/", "/ar/profile/", "/ar/", "post")
         self.lock = threading.Lock()
 

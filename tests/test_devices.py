@@ -346,7 +346,7 @@ def test_revoked_device_is_a_new_one_at_its_next_sign_in(member, owner, smtp):
     ("language", "told", "rule"),
     [
         ("en", "The device was removed and signed out.", "Removing a device signs it out, unless it is the one"),
-        ("ar", "أُزيل الجهاز وسُجّل خروجه،", "إزالة الجهاز تسجّل خروجه، إلا الجهاز الذي تستخدمه الآن."),
+        ("ar", "أُزيل الجهاز وسُجّل خروجه،", "تؤدي إزالة الجهاز إلى تسجيل خروجه، إلا الجهاز الذي تستخدمه الآن."),
     ],
 )
 def test_removed_device_is_signed_out_and_no_other(member, owner, language, told, rule):

@@ -168,7 +168,7 @@ def test_codes_links_sessions_and_apps_outlive_new_keys(scaled):
     assert crossing.submit("/ar/accounts/confirm-email/", action="verify", code=between) == "/ar/profile/"
     assert slow.post("/ar/accounts/login/", opened) == "/ar/profile/"
     assert stack.wait_for_mail("sealed@example.com", timeout=30)["Subject"] == "Sealed before"
-    used = app_code()
+    used = app_code(spare=8)
     assert root.submit("/ar/accounts/2fa/authenticate/", code=used) == "/ar/profile/"
     visitor = Roamer(stack)
     done = visitor.submit(visitor.follow(link), password1=NEW_PASSWORD, password2=NEW_PASSWORD)

@@ -254,7 +254,7 @@ class Person:
         self.press("sign in")
         if self.app_key:
             self.arrive("accounts/2fa/authenticate/")
-            self.type_code(app_code(self.app_key))
+            self.type_code(app_code(self.app_key, spare=8))
         self.arrive("profile/")
 
     def sign_out(self):
