@@ -17,6 +17,7 @@ from accounts.hashing_gate import refuse_when_full
 from accounts.known_devices import Named, device_key, named_in
 from accounts.metrics import SIGN_INS
 from accounts.password_reset import find_user, record_new_password
+from accounts.second_step import CHANGED_MAIL
 from mumaris import text
 from mumaris.mail.queue import queue_mail
 from mumaris.text import format_time
@@ -139,11 +140,19 @@ def count_second_step_try(request, user) -> None:
             limits.count(*counter)
     except limits.LimitReached as reached:
         request.retry_after = reached.until
+        tell_second_step_locked(user)
         raise ValidationError(
             _("Too many tries. You can try again at %(time)s."),
             code="locked",
             params={"time": format_time(reached.until)},
         ) from None
+
+
+def tell_second_step_locked(user) -> None:
+    """Tell the owner: whoever comes as far as this page knows the password."""
+    if limits.allows(limits.LOCK_NOTICES, user.pk):
+        with transaction.atomic():
+            queue_mail(CHANGED_MAIL, user.email, user=user.pk, what="locked")
 
 
 def forget_second_step_tries(request, user) -> None:

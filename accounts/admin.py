@@ -2,14 +2,18 @@
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import Count
 from django.utils.decorators import method_decorator
+from django.utils.text import capfirst
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import case_admin, erasure_admin, event_admin, user_admin  # noqa: F401  (each registers its models)
+from accounts import case_admin, erasure_admin, event_admin, rights, user_admin  # noqa: F401  (each registers its models)
 from accounts.freshness import fresh_to_post
 from accounts.masking import MaskedAdmin
 from accounts.models import Consent, EmailChange, PendingRegistration
@@ -23,6 +27,22 @@ admin.site.unregister(Authenticator)
 admin.site.unregister(Group)
 
 
+ACTS = {"add": _("Add"), "change": _("Change"), "delete": _("Delete"), "view": _("View")}
+
+
+def list_shown_types() -> list[ContentType]:
+    """Return the tables that have a page here: rights on any other open nothing."""
+    kinds = [kind for kind in apps.get_models() if admin.site.is_registered(kind)]
+    return list(ContentType.objects.get_for_models(*kinds).values())
+
+
+def name_permission(permission: Permission) -> str:
+    """Return a permission in words of the active language: Django's own name of it is English everywhere."""
+    table = capfirst(permission.content_type.model_class()._meta.verbose_name)
+    act = ACTS.get(permission.codename.removesuffix(f"_{permission.content_type.model}"))
+    return f"{table} | {act or gettext(permission.name)}"
+
+
 @admin.register(Group)
 @method_decorator(fresh_to_post, "changelist_view")
 @method_decorator(fresh_to_post, "changeform_view")
@@ -34,6 +54,29 @@ class RoleAdmin(PortalModelAdmin, GroupAdmin):
 
     def get_queryset(self, request):
         return super().get_queryset(request).annotate(held_by=Count("user"))
+
+    def formfield_for_manytomany(self, db_field, request=None, **kwargs):
+        field = super().formfield_for_manytomany(db_field, request, **kwargs)
+        field.queryset = field.queryset.filter(content_type__in=list_shown_types())
+        field.label_from_instance = name_permission
+        return field
+
+    # --- What changes is recorded -------------------------------------------------------------
+
+    def save_related(self, request, form, formsets, change):
+        before = rights.read_role(form.instance)
+        super().save_related(request, form, formsets, change)
+        rights.record_role(form.instance, before=before, after=rights.read_role(form.instance))
+
+    def delete_model(self, request, obj):
+        rights.record_role(obj, before=rights.read_role(obj), after=set())
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request, queryset):
+        for role in queryset:
+            self.delete_model(request, role)
+
+    # --- Columns ------------------------------------------------------------------------------
 
     @admin.display(description=_("group"), ordering="name")
     def role(self, row):

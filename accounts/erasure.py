@@ -18,6 +18,7 @@ from accounts import challenges, limits
 from accounts.challenges import Purpose
 from accounts.events import record_event
 from accounts.models import EmailChange, ErasureRequest, LatePost, PendingRegistration, User
+from accounts.rights import is_own
 from mumaris.mail.queue import queue_mail
 
 TIME_TO_DECIDE = timedelta(days=30)
@@ -167,7 +168,7 @@ def lock_request(erasure: ErasureRequest, by: User) -> ErasureRequest:
     erasure = ErasureRequest.objects.select_for_update().get(pk=erasure.pk)
     if erasure.state != State.ASKED:
         raise ErasureDecided
-    if erasure.user_id == by.pk:
+    if is_own(by, erasure.user_id):
         raise OwnErasure
     return erasure
 

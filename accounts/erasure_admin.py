@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from accounts import erasure
+from accounts import erasure, rights
 from accounts.event_admin import find_account, name_account
 from accounts.freshness import ask_proof, is_fresh
 from accounts.models import ErasureRequest
@@ -94,7 +94,7 @@ class ErasureRequestAdmin(ReadOnlyAdmin):
         return HttpResponseRedirect(request.path)
 
     def show_review(self, request, found, form=None):
-        is_own = found.user_id == request.user.pk
+        is_own = rights.is_own(request.user, found.user_id)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -134,7 +134,9 @@ def explain(refusal: Exception) -> str:
     """Return the sentence for a refusal of the acts."""
     return {
         erasure.ErasureDecided: _("This request has been decided on or cancelled meanwhile."),
-        erasure.OwnErasure: _("You cannot decide on your own request."),
+        erasure.OwnErasure: _(
+            "You cannot decide on a request of your own, or of whoever gave you rights in the last 7 days."
+        ),
         erasure.StaffAccount: _("The account belongs to staff. Take its rights away first."),
         erasure.AddressChangedLately: _(
             "The email address of this account was changed less than 10 days ago, and its former owner may still bring "

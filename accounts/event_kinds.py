@@ -44,6 +44,7 @@ register_events(
         "erasure.cancelled": _("Request to erase the account cancelled."),
         "erasure.done": _("Account erased at your request."),
         "erasure.refused": _("Request to erase the account refused."),
+        "role.changed": _("Permissions of a role changed."),
         "rights.changed": _("Rights of the account changed."),
         "account.disabled": _("Account disabled."),
         "account.enabled": _("Account enabled."),

@@ -131,8 +131,11 @@ def _add_device(user: User, seen: dict, *, is_told: bool) -> UUID:
     device = KnownDevice(user=user, created_at=seen["last_seen_at"], link_key_id=current_code_key_id(), **seen)
     # A savepoint would cost two statements more, and nothing in here fails and goes on.
     with transaction.atomic(savepoint=False):
-        # Two tabs of one browser may sign in at once.
         KnownDevice.objects.bulk_create([device], ignore_conflicts=True)
+        kept = user.devices.known().values_list("pk", flat=True).get(digest=device.digest)
+        if kept != device.pk:
+            # Two tabs of one browser sign in at once: the other one has told of it.
+            return kept
         record_event("device.added", user=user, actor=user)
         if is_told and limits.allows(limits.NOTICES, NEW_DEVICE_MAIL, user.pk):
             queue_mail(NEW_DEVICE_MAIL, user.email, user=user.pk, device=str(device.pk))

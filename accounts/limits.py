@@ -63,6 +63,10 @@ ADDRESS_CHANGES = Limit(kind="address-changes", waits=((3, DAY),), quiet_below=3
 EMAIL_CHANGES = Limit(kind="email-changes", waits=((3, DAY),), quiet_below=3, window=DAY)
 # Of one user: each is mailed, and so is taking it back, which is always allowed.
 ERASURES = Limit(kind="erasures", waits=((3, DAY),), quiet_below=3, window=DAY)
+# Of one user: each is a file of everything that is held.
+OWN_COPIES = Limit(kind="own-copies", waits=((10, DAY),), quiet_below=10, window=DAY)
+# Of one user: that the second step is locked is mailed three times a day, however often it is.
+LOCK_NOTICES = Limit(kind="lock-notices", waits=((3, DAY),), quiet_below=3, window=DAY)
 # Of one user, of each kind: what the history tells every time, a mailbox is told ten times a day.
 NOTICES = Limit(kind="notices", waits=((10, DAY),), quiet_below=10, window=DAY)
 # Fifty a day stop new visitors, not one who has tries left.

@@ -9,7 +9,7 @@ from mumaris.mail.kinds import Kind, Letter, register
 from mumaris.mail.models import Lane, Outbox
 
 # Notices of something that signs nobody out.
-CHANGES_NOTHING = {"code_used", "passkey_copied"}
+CHANGES_NOTHING = {"code_used", "passkey_copied", "locked"}
 
 
 def say_change(what: str) -> tuple[str, str]:
@@ -43,6 +43,13 @@ def say_change(what: str) -> tuple[str, str]:
             _("A passkey of your account was refused"),
             _("A copy of this passkey may be in use. Remove the passkey from your account and add a new one."),
         ),
+        "locked": (
+            _("Wrong codes were entered for your account"),
+            _(
+                "Somebody who knows your password entered wrong verification codes too often. "
+                "The second step is locked for a while."
+            ),
+        ),
     }[what]
 
 
@@ -55,7 +62,7 @@ def write_second_step_changed(row: Outbox) -> Letter:
         title=subject,
         greeting=greet(user),
         paragraphs=[sentence, *signed_out],
-        facts=[(_("Time of the change"), requested_at(row)[1])],
+        facts=[(_("Time") if what in CHANGES_NOTHING else _("Time of the change"), requested_at(row)[1])],
         button=(_("Choose a new password"), page_url("account_reset_password")),
         warning=(
             _("Was it not you?"),

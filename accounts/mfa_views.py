@@ -22,7 +22,7 @@ from accounts.mfa_adapter import SecondStepAdapter
 from accounts.mfa_forms import WRONG_CODE, WRONG_PASSKEY, AppForm, PasskeyForm, PasskeyNameForm
 from accounts.proof_views import OPTIONS
 from accounts.qr_code import draw_qr_code
-from accounts.second_step import NotPossible, WrongProof
+from accounts.second_step import NotPossible, PasskeyHeld, WrongProof
 from accounts.views import refuse_over_limit
 from mumaris.views import name_retry_after
 
@@ -115,7 +115,7 @@ def open_new_secret(request, *, not_older: int | None = None) -> str | None:
 def show_new_app(request, secret: str, form):
     address = SecondStepAdapter().build_totp_url(request.user, secret)
     groups = " ".join(secret[start : start + 4] for start in range(0, len(secret), 4))
-    context = {"form": form, "secret": groups, "qr": draw_qr_code(address)}
+    context = {"form": form, "secret": groups, "address": address, "qr": draw_qr_code(address)}
     response = render(request, "mfa/app_add.html", context)
     if until := getattr(request, "retry_after", None):
         response.status_code = 429
@@ -198,6 +198,8 @@ def add_passkey(request):
         user = second_step.add_passkey(user=request.user, **form.cleaned_data)
     except WrongProof:
         form.add_error(None, WRONG_PASSKEY)
+    except PasskeyHeld:
+        form.add_error(None, _("Your account has this passkey already. Choose another device or another key."))
     except NotPossible:
         form.add_error(None, _("You have 10 passkeys. Remove one before you add another."))
     else:

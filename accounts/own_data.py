@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
+from accounts import limits
 from accounts.events import record_event
 from accounts.models import User
 from mumaris.text import format_moment
@@ -52,7 +53,8 @@ def collect_own_data(user: User) -> list[Section]:
 
 
 def export_own_data(*, user: User) -> dict[str, object]:
-    """Return the same as JSON-able values, and record that a copy was taken."""
+    """Return the same as JSON-able values, and record that a copy was taken. Raises LimitReached."""
+    limits.count(limits.OWN_COPIES, user.pk)
     with transaction.atomic():
         record_event("data.downloaded", user=user)
         sections = collect_own_data(user)

@@ -81,6 +81,12 @@ def check_registration(user: User, credential: object) -> dict:
     return tidied | {"clientExtensionResults": {"credProps": {"rk": True}}}
 
 
+def is_among(checked: dict, held: list[Authenticator]) -> bool:
+    """Tell whether a new passkey is one of those: a browser refuses that by itself, a script does not."""
+    made = auth.parse_registration_response(checked).response.attestation_object.auth_data.credential_data
+    return made.credential_id in {one.wrap().authenticator_data.credential_data.credential_id for one in held}
+
+
 def find_owner(credential: object) -> User:
     """Return whom a passkey says that it belongs to: nothing is proved by it yet. Raises WrongPasskey."""
     try:

@@ -98,12 +98,17 @@ ACTS = {"withdraw": withdraw, "give": give, "download": download, "erase": erase
 @require_safe
 @fresh_required
 def show_data(request):
+    return show_data_page(request)
+
+
+def show_data_page(request, limit: str = "", status: int = 200):
     """Show everything that is held about this person, long sections from their start."""
     sections = [
         {"title": section.title, "records": section.records[:SHOWN], "is_longer": len(section.records) > SHOWN}
         for section in own_data.collect_own_data(request.user)
     ]
-    return render(request, "account/own_data.html", {"sections": sections, "shown": SHOWN})
+    context = {"sections": sections, "shown": SHOWN, "limit": limit}
+    return render(request, "account/own_data.html", context, status=status)
 
 
 @never_cache
@@ -113,8 +118,12 @@ def download_data(request):
     """Hand out the same as a file. By POST, because a copy that was taken is recorded."""
     if request.method != "POST":
         return redirect("account_own_data")
-    content = json.dumps(
-        own_data.export_own_data(user=request.user), cls=DjangoJSONEncoder, ensure_ascii=False, indent=2
-    )
+    try:
+        held = own_data.export_own_data(user=request.user)
+    except LimitReached as reached:
+        told = _("You have downloaded the file too often. You can download it again at %(moment)s.")
+        page = show_data_page(request, told % {"moment": format_moment(reached.until)}, status=429)
+        return name_retry_after(page, reached.until)
+    content = json.dumps(held, cls=DjangoJSONEncoder, ensure_ascii=False, indent=2)
     headers = {"Content-Disposition": 'attachment; filename="mumaris-data.json"', "Cache-Control": "no-store"}
     return HttpResponse(content, content_type="application/json; charset=utf-8", headers=headers)

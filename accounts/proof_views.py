@@ -53,6 +53,7 @@ def show_proof_page(request, template: str, form):
         "form": form,
         "has_passkeys": bool(second_step.factors_of(form.user).passkeys),
         "next": get_next_redirect_url(request),
+        "locked": hasattr(request, "retry_after"),
     }
     response = render(request, template, context)
     if until := getattr(request, "retry_after", None):

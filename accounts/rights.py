@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from accounts.events import record_event
@@ -34,11 +35,29 @@ def record_rights(user: User, *, before: dict[str, object]) -> None:
         record_event("rights.changed", user=user, fields=told)
 
 
+def read_role(group: Group) -> set[str]:
+    """Return the permissions of a role as the database has them, each as app.codename."""
+    held = group.permissions.values_list("content_type__app_label", "codename")
+    return {f"{app}.{codename}" for app, codename in held}
+
+
+def record_role(group: Group, *, before: set[str], after: set[str]) -> None:
+    """Record what a role may do now and could not, or the other way. Call inside the transaction of the change."""
+    changed = [f"+ {name}" for name in sorted(after - before)] + [f"– {name}" for name in sorted(before - after)]
+    if changed:
+        record_event("role.changed", subject=group.name, fields=changed)
+
+
 def say_right(right: object) -> str:
     """Return a right as rows keep it, in no language: names of groups, or yes and no."""
     if isinstance(right, bool):
         return "yes" if right else "no"
     return ", ".join(right) or "–"
+
+
+def is_own(by: User, *owners: int | None) -> bool:
+    """Tell whether ``by``, or somebody behind that account, is one of the owners of what is decided on."""
+    return bool(people_behind(by.pk) & set(owners))
 
 
 def people_behind(user_id: int) -> set[int]:

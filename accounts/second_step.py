@@ -43,6 +43,10 @@ class NotPossible(Exception):
     """What was to be added is there already, or what was to be removed is gone."""
 
 
+class PasskeyHeld(Exception):
+    """The account has this passkey already."""
+
+
 @dataclass(frozen=True)
 class Factors:
     """What an account has for its second step."""
@@ -177,7 +181,7 @@ def remove_app(*, user: User) -> User:
 
 
 def add_passkey(*, user: User, name: str, credential: object) -> User:
-    """Add a passkey under a name. Raises WrongProof, or NotPossible when there are too many."""
+    """Add a passkey under a name. Raises WrongProof, PasskeyHeld, or NotPossible when there are too many."""
     try:
         checked = passkeys.check_registration(user, credential)
     except WrongPasskey:
@@ -185,7 +189,10 @@ def add_passkey(*, user: User, name: str, credential: object) -> User:
         raise WrongProof from None
     with transaction.atomic():
         user = _lock(user)
-        if len(factors_of(user).passkeys) >= MAX_PASSKEYS:
+        held = factors_of(user).passkeys
+        if passkeys.is_among(checked, held):
+            raise PasskeyHeld
+        if len(held) >= MAX_PASSKEYS:
             raise NotPossible
         WebAuthn.add(user, name, checked)
         _make_first_codes(user)

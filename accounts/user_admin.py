@@ -60,6 +60,7 @@ class RoleField(ModelMultipleChoiceField):
 
 
 @admin.register(User)
+@method_decorator(fresh_to_post, "changelist_view")
 @method_decorator(fresh_to_post, "changeform_view")
 class UserAdmin(MaskedAdmin):
     list_display = ["email", "first_name", "last_name", "language", "is_active", "is_staff", "date_joined"]

@@ -8,6 +8,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from accounts import rights
 from mumaris import text
 from mumaris.admin import ReadOnlyAdmin, is_row_id
 from profiles import claims
@@ -109,7 +110,7 @@ class ClaimAdmin(ReadOnlyAdmin):
     def show_review(self, request, found, form=None):
         record_view(found.member, request.user, "claim")
         may_review = request.user.has_perm(REVIEW)
-        is_own = request.user.pk in {found.user_id, found.member.user_id}
+        is_own = rights.is_own(request.user, found.user_id, found.member.user_id)
         is_waiting = found.state == State.WAITING
         context = {
             **self.admin_site.each_context(request),
@@ -147,7 +148,7 @@ def explain(refusal: Exception) -> str:
     """Return the sentence for a refusal of ``claims``."""
     return {
         claims.ClaimDecided: _("This claim has been decided on meanwhile."),
-        claims.OwnClaim: _("You cannot review your own claim."),
+        claims.OwnClaim: _("You cannot review a claim of your own, or of whoever gave you rights in the last 7 days."),
         claims.ClaimantGone: _("The account that claims the file is disabled or closed. Refuse the claim."),
         claims.MemberTaken: _(
             "The member file has an account in use by now, or the account has another file. Refuse the claim."

@@ -16,6 +16,7 @@ from accounts import limits
 from accounts.events import record_event
 from accounts.models import SignInName, User, new_nonce
 from accounts.restoring import register_settler
+from accounts.rights import is_own
 from mumaris.keys import current_code_key_id, mac
 from mumaris.mail.queue import queue_mail
 from profiles.models import Claim, Member
@@ -194,7 +195,7 @@ def _lock(claim: Claim) -> Claim:
 
 
 def _refuse_own(claim: Claim, reviewer: User) -> None:
-    if claim.user_id == reviewer.pk:
+    if is_own(reviewer, claim.user_id):
         raise OwnClaim
 
 

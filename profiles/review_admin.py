@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from accounts import rights
 from mumaris import text
 from mumaris.admin import ReadOnlyAdmin, is_row_id
 from mumaris.text import format_time
@@ -193,7 +194,7 @@ class UpdateRequestAdmin(ExportMixin, ReadOnlyAdmin):
         remarks_form = remarks_form or RemarksForm(request=found)
         now = timezone.now()
         is_held = found.review_until is not None and found.review_until > now
-        is_own = request.user.pk in {found.requested_by_id, found.member.user_id}
+        is_own = rights.is_own(request.user, found.requested_by_id, found.member.user_id)
         is_open = found.state == State.SUBMITTED and request.user.has_perm(REVIEW) and not is_own
         changes = list_changes(found)
         context = {
@@ -284,7 +285,9 @@ def explain(refusal: Exception) -> str:
         told = _("The member's data changed since the request was sent: %(fields)s. Return it or reject it.")
         return told % {"fields": name_fields(refusal.fields)}
     return {
-        services.OwnRequest: _("You cannot review your own request."),
+        services.OwnRequest: _(
+            "You cannot review a request of your own, or of whoever gave you rights in the last 7 days."
+        ),
         services.StateChanged: _("This request was decided on or withdrawn meanwhile."),
         services.ChangedElsewhere: _("The applicant has sent this request again since you opened it. Look at it anew."),
         services.IdentityTaken: _("Another member has this identity number. Return the request or reject it."),

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts import limits
 from accounts.models import User
+from accounts.rights import is_own
 from mumaris.mail.queue import queue_mail
 from profiles import member_fields
 from profiles.models import Member, MemberFile, RequestStep, UpdateRequest
@@ -214,7 +215,7 @@ def moved_fields(request: UpdateRequest, member: Member) -> list[str]:
 
 
 def _refuse_own(request: UpdateRequest, reviewer: User) -> None:
-    if reviewer.pk in {request.requested_by_id, request.member.user_id}:
+    if is_own(reviewer, request.requested_by_id, request.member.user_id):
         raise OwnRequest
 
 

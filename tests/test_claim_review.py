@@ -170,9 +170,9 @@ def test_claim_that_went_with_its_account_is_decided(here, claim, member, review
 def test_nobody_decides_on_their_own_claim(here, reviewer, file):
     own = make_claim(reviewer, file)
     page = read(here, own)
-    assert "You cannot review your own claim." in page
+    assert "You cannot review a claim of your own," in page
     assert 'name="action"' not in page
-    assert "You cannot review your own claim." in press(here, own, "approve")
+    assert "You cannot review a claim of your own," in press(here, own, "approve")
     press(here, own, "refuse", reason="No.")
     own.refresh_from_db()
     assert own.state == State.WAITING

@@ -150,6 +150,16 @@ def test_eleventh_passkey_is_refused(here, member):
     assert Authenticator.objects.filter(type="webauthn").count() == 10
 
 
+@pytest.mark.parametrize(
+    ("language", "told"), [("ar", "مفتاح المرور هذا مضاف إلى حسابك"), ("en", "Your account has this passkey already.")]
+)
+def test_passkey_is_added_once(here, member, language, told):
+    key = SoftwareKey()
+    assert add_passkey(here, key, "first").status_code == 302
+    assert told in add_passkey(here, key, "again", language).content.decode()
+    assert [one.wrap().name for one in Authenticator.objects.filter(type="webauthn")] == ["first"]
+
+
 @pytest.mark.parametrize("name", ["", "  ", "\u202eabc", "x" * 61, "\u200b", "---"])
 def test_name_is_a_name(here, member, name):
     page = add_passkey(here, SoftwareKey(), name)

@@ -161,6 +161,19 @@ def test_copy_holds_everything_and_nothing_of_others(here, member, other_member,
     assert kinds_of(member.pk)[-1] == "data.downloaded"
 
 
+@pytest.mark.parametrize(
+    ("language", "told"), [("ar", "نزّلت الملف مرات كثيرة"), ("en", "You have downloaded the file too often.")]
+)
+def test_eleventh_copy_of_a_day_is_refused_and_the_page_stays(here, member, language, told):
+    assert [here.post(url(FILE)).status_code for _ in range(10)] == [200] * 10
+    late = here.post(url(FILE, language=language))
+    assert (late.status_code, late.headers["Retry-After"]) == (429, str(24 * 3600))
+    assert told in late.content.decode()
+    assert member.email in late.content.decode()
+    assert kinds_of(member.pk).count("data.downloaded") == 10
+    assert member.email in read(here, DATA), "to look is always possible"
+
+
 @pytest.mark.parametrize(("language", "word"), [("en", "Member file"), ("ar", "ملف العضوية")])
 def test_copy_is_readable_in_both_languages(here, file, language, word):
     page = read(here, DATA, language)
@@ -404,7 +417,7 @@ def test_nobody_decides_on_their_own_request(reviewer, there):
     assert "Erase the account" not in there.get(page_of(asked)).content.decode()
     for action in ("complete", "refuse"):
         answer = there.post(page_of(asked), {"action": action, "reason": "x"}, follow=True)
-        assert "own request" in answer.content.decode()
+        assert "a request of your own" in answer.content.decode()
     asked.refresh_from_db()
     assert asked.state == State.ASKED
 

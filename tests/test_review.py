@@ -4,12 +4,14 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.events import record_event
 from mumaris.mail.models import Outbox
 from profiles import services
 from profiles.models import Member, RecordView, UpdateRequest
@@ -195,12 +197,23 @@ def test_nobody_decides_on_their_own_request(here, reviewer):
     with pytest.raises(services.OwnRequest):
         services.hold_for_review(request=own, reviewer=reviewer)
     page = read(here, own)
-    assert "You cannot review your own request." in page
+    assert "You cannot review a request of your own," in page
     assert 'name="action"' not in page
     for action in ("hold", "approve", "reject", "return"):
         press(here, own, action, reason="x", remark_job_title="x")
     own.refresh_from_db()
     assert own.state == State.SUBMITTED
+
+
+def test_nobody_decides_for_whoever_gave_them_rights_lately(here, reviewer, sent, member):
+    """An administrator could else give a role to an account of their own and review themselves by it."""
+    record_event("rights.changed", user=reviewer, actor=member)
+    assert "whoever gave you rights in the last 7 days" in read(here, sent)
+    for act in (services.hold_for_review, services.take_over_review):
+        with pytest.raises(services.OwnRequest):
+            act(request=sent, reviewer=reviewer)
+    with time_machine.travel(timezone.now() + timedelta(days=8)):
+        services.hold_for_review(request=sent, reviewer=reviewer)
 
 
 # --- The queue --------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Story: an administrator gives somebody rights: proved a short while ago, and nothing else of the account changes."""
 
+import re
 import threading
 import time
 from datetime import timedelta
@@ -11,6 +12,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.models import AccountEvent, User
+from mumaris.mail.models import Outbox
 from tests.journey import NEW_PASSWORD, url
 from tests.roles import give_role, signed_in
 from tests.test_admin import RIGHTS, page_of
@@ -95,8 +97,41 @@ def test_roles_themselves_change_with_a_fresh_proof_alone(superuser):
         assert all(asks_for_proof(here.post(*post)) for post in posts)
     assert list(Permission.objects.filter(group=group).values_list("pk", flat=True)) == kept
     assert not Group.objects.filter(name="mine").exists()
+    assert not AccountEvent.objects.filter(kind="role.changed").exists()
     assert here.post(*posts[0]).status_code == 302
     assert list(group.permissions.values_list("pk", flat=True)) == [confirm]
+    # What it may do and may no longer, by whom.
+    [event] = AccountEvent.objects.filter(kind="role.changed")
+    assert (event.actor_id, event.user, event.subject) == (superuser.pk, None, "support")
+    assert "+ accounts.confirm_staffcase" in event.fields
+    assert "– accounts.ask_staffcase" in event.fields
+    here.post(*posts[3])
+    assert AccountEvent.objects.filter(kind="role.changed").latest("pk").fields == ["– accounts.confirm_staffcase"]
+
+
+@pytest.mark.parametrize("action", ["sign_out", "send_reset_mail"])
+def test_acts_on_many_accounts_ask_for_a_fresh_proof(administrator, member, action):
+    here, page = signed_in(administrator), page_of("accounts_user")
+    posted = {"action": action, "_selected_action": [member.pk]}
+    with later(14):
+        here.get(page)
+    with later(16):
+        assert here.get(page).status_code == 200
+        assert asks_for_proof(here.post(page, posted))
+    member.refresh_from_db()
+    assert member.session_epoch == 0
+    assert not Outbox.objects.exists()
+    assert not asks_for_proof(here.post(page, posted))
+
+
+def test_permissions_are_named_in_the_language_of_the_page(superuser):
+    group = Group.objects.get(name="support")
+    page = signed_in(superuser, "ar").get(page_of("auth_group", "change", group.pk)).content.decode()
+    boxes = re.findall(r'<option value="\d+"[^>]*>([^<]+)</option>', page)
+    assert len(boxes) > 40
+    held = Permission.objects.filter(group__isnull=False).values_list("pk", flat=True)
+    assert all(f'<option value="{pk}"' in page for pk in held), "a role loses nothing when its page is saved"
+    assert [box for box in boxes if re.search("[A-Za-z]{3}", box)] == []
 
 
 # --- Nothing but the rights -------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import second_step
-from accounts.models import AccountEvent, Session, Throttle
+from accounts.models import AccountEvent, Session, Throttle, User
 from mumaris.mail.queue import queue_mail
 from tests.journey import (
     NEW_PASSWORD,
@@ -33,6 +33,7 @@ from tests.test_parallel import together
 
 pytestmark = pytest.mark.django_db
 LANGUAGES = ("ar", "en")
+SUBJECTS = {"ar": "أُدخلت رموز خاطئة لحسابك", "en": "Wrong codes were entered for your account"}
 STEP, INDEX, APP, CODES = "mfa_authenticate", "mfa_index", "mfa_activate_totp", "mfa_view_recovery_codes"
 CLOSED = [
     (APP, []),
@@ -242,6 +243,23 @@ def test_lock_names_its_end_and_the_right_code_waits_for_it(client, guarded, lan
         client.post(url(STEP), {"code": app_code()})
         assert is_signed_in(client)
         assert Throttle.objects.get(kind="second-step").count == 0
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_lock_tells_the_owner_that_the_password_is_known(client, guarded, smtp, language):
+    User.objects.filter(pk=guarded.pk).update(language=language)
+    sign_in(client, guarded.email)
+    for _ in range(5):
+        page = client.post(url(STEP, language=language), {"code": wrong_code()}).content.decode()
+        assert url("account_reset_password", language=language) not in page
+    for _ in range(5):
+        page = client.post(url(STEP, language=language), {"code": wrong_code()}).content.decode()
+        assert url("account_reset_password", language=language) in page
+    deliver()
+    mail, *more = [mail for mail in mails_to(smtp, guarded.email) if SUBJECTS[language] in subject_of(mail)]
+    assert len(more) == 2, "three a day"
+    assert url("account_reset_password", language=language) in text_of(mail)
+    assert "signed out of other devices" not in text_of(mail)
 
 
 def test_password_again_gives_no_more_tries(guarded):
