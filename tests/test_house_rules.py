@@ -302,6 +302,7 @@ PAGE_SCRIPTS = {
     "signup": ("site", "captcha", "password"),
     "login": ("site", "captcha", "passkey"),
     "change_password": ("site", "password", "session"),
+    "add_app": ("site", "copy", "session"),
     "add_passkey": ("site", "passkey", "session"),
     "update_request": ("site", "print", "session"),
 }
