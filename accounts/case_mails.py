@@ -4,8 +4,8 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from accounts.cases import ASKED_MAIL, CONFIRMED_MAIL, REFUSED_MAIL
-from accounts.email_change_mails import language_of_owner, say_undo_lifetime
-from accounts.mails import greet, page_url, requested_at, undo_button, user_of
+from accounts.email_change_mails import say_undo_lifetime
+from accounts.mails import greet, language_of_owner, page_url, requested_at, undo_button, user_of
 from accounts.models import StaffCase
 from mumaris.mail.kinds import Kind, Letter, register
 from mumaris.mail.models import Lane, Outbox

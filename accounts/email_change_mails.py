@@ -13,6 +13,7 @@ from accounts.mails import (
     greet,
     keeping_change,
     language_of,
+    language_of_owner,
     open_challenge_of,
     page_url,
     requested_at,
@@ -26,11 +27,6 @@ from accounts.models import Challenge, EmailChange
 from mumaris.mail.kinds import Kind, Letter, register
 from mumaris.mail.models import Lane, Outbox
 from mumaris.text import format_moment
-
-
-def language_of_owner(row: Outbox) -> str:
-    """Return the language of the user whose address changes; both addresses are theirs."""
-    return user_of(row).language
 
 
 def language_at_new_address(row: Outbox) -> str:

@@ -46,7 +46,15 @@ def open_challenge_of(row: Outbox) -> Challenge | None:
 
 
 def user_of(row: Outbox) -> User:
-    return User.objects.get(pk=row.references["user"])
+    """Return the user whom the row names, asked for once per row: its language and its words come from there."""
+    if not hasattr(row, "user"):
+        row.user = User.objects.get(pk=row.references["user"])
+    return row.user
+
+
+def language_of_owner(row: Outbox) -> str:
+    """Return the language of the user whom the row names, whatever address the mail goes to."""
+    return user_of(row).language
 
 
 def start_clock(row: Outbox) -> None:
@@ -307,4 +315,4 @@ register(
     )
 )
 register(Kind(name="welcome", lane=Lane.OTHER, write=write_welcome, language=language_of))
-register(Kind(name="password_changed", lane=Lane.SECURITY, write=write_password_changed, language=language_of))
+register(Kind(name="password_changed", lane=Lane.SECURITY, write=write_password_changed, language=language_of_owner))

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from accounts.mails import greet, page_url, requested_at, user_of
+from accounts.mails import greet, language_of_owner, page_url, requested_at, user_of
 from accounts.second_step import CHANGED_MAIL
 from mumaris.mail.kinds import Kind, Letter, register
 from mumaris.mail.models import Lane, Outbox
@@ -71,8 +71,4 @@ def write_second_step_changed(row: Outbox) -> Letter:
     )
 
 
-def language_of_user(row: Outbox) -> str:
-    return user_of(row).language
-
-
-register(Kind(name=CHANGED_MAIL, lane=Lane.SECURITY, write=write_second_step_changed, language=language_of_user))
+register(Kind(name=CHANGED_MAIL, lane=Lane.SECURITY, write=write_second_step_changed, language=language_of_owner))
