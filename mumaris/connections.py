@@ -6,10 +6,16 @@ from redis.retry import Retry
 
 from mumaris.environment import fill_password
 
-# No page waits longer than this for a cache or broker that stalls (seconds).
+# Seconds, all of them; README.md has the table of all time-outs.
+# No page waits longer than this for a cache or broker that stalls.
 REDIS_TIMEOUT = 0.5
 # And for so long nobody asks again after one did.
 REDIS_PAUSE = 5
+# A page waits so long for a connection to the database, and for one statement.
+DATABASE_CONNECT_TIMEOUT = 3
+STATEMENT_TIMEOUT = 15
+# A database whose machine vanished says nothing, not even that: without this a page would wait for hours.
+DATABASE_SILENCE_TIMEOUT = 20
 # Celery's, for a broker that must not hold a page.
 BROKER_OPTIONS = {"socket_timeout": REDIS_TIMEOUT, "socket_connect_timeout": REDIS_TIMEOUT, "max_retries": 0}
 
@@ -22,7 +28,7 @@ def describe_databases(env: Env, local_url: str) -> dict:
     """
     site = env.dj_db_url("DATABASE_URL", local_url) if local_url else env.dj_db_url("DATABASE_URL")
     site = fill_password(site, env.str("POSTGRES_PASSWORD", ""))
-    options = database_options(site["ENGINE"], env.int("STATEMENT_TIMEOUT_MS", 15_000))
+    options = database_options(site["ENGINE"], env.int("STATEMENT_TIMEOUT_MS", STATEMENT_TIMEOUT * 1000))
     site |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True, "ATOMIC_REQUESTS": False, "OPTIONS": options}
     if not env.str("DATABASE_URL_KEEPER", ""):
         return {"default": site}
@@ -38,8 +44,13 @@ def database_options(engine: str, statement_timeout: int) -> dict:
             "timeout": 20,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         }
-    # A page waits 3 s for a connection.
-    return {"connect_timeout": 3, "options": f"-c statement_timeout={statement_timeout}"}
+    return {
+        "connect_timeout": DATABASE_CONNECT_TIMEOUT,
+        "keepalives_idle": 5,
+        "keepalives_interval": 5,
+        "tcp_user_timeout": DATABASE_SILENCE_TIMEOUT * 1000,
+        "options": f"-c statement_timeout={statement_timeout}",
+    }
 
 
 def describe_cache(redis_url: str) -> dict:

@@ -13,6 +13,8 @@ from mumaris.metrics import DatabaseGauges
 
 logger = logging.getLogger(__name__)
 
+# Seconds that one who asks may take.
+TIMEOUT = 5
 NOT_FOUND = "404 Not Found"
 
 
@@ -22,8 +24,7 @@ class MetricsServer(WSGIServer):
 
 
 class QuietRequest(WSGIRequestHandler):
-    # Seconds that one who asks may take.
-    timeout = 5
+    timeout = TIMEOUT
 
     def log_message(self, *args):
         """Nothing: a scrape is no news."""
