@@ -17,7 +17,6 @@ from accounts.hashing_gate import refuse_when_full
 from accounts.known_devices import Named, device_key, named_in
 from accounts.metrics import SIGN_INS
 from accounts.password_reset import find_user, record_new_password
-from accounts.second_step import CHANGED_MAIL
 from mumaris import text
 from mumaris.mail.queue import queue_mail
 from mumaris.text import format_time
@@ -131,35 +130,3 @@ def refuse_locked(request, limit: limits.Limit, until) -> ValidationError:
     request.retry_after = until
     text = _("Too many tries. You can try again at %(time)s, or reset your password now.")
     return ValidationError(text, code="locked", params={"time": format_time(until)})
-
-
-def count_second_step_try(request, user) -> None:
-    """Count a code or passkey with the failed sign-ins of its account, before it is checked. Raises ValidationError."""
-    try:
-        for counter in second_step_counters(request, user):
-            limits.count(*counter)
-    except limits.LimitReached as reached:
-        request.retry_after = reached.until
-        tell_second_step_locked(user)
-        raise ValidationError(
-            _("Too many tries. You can try again at %(time)s."),
-            code="locked",
-            params={"time": format_time(reached.until)},
-        ) from None
-
-
-def tell_second_step_locked(user) -> None:
-    """Tell the owner: whoever comes as far as this page knows the password."""
-    if limits.allows(limits.LOCK_NOTICES, user.pk):
-        with transaction.atomic():
-            queue_mail(CHANGED_MAIL, user.email, user=user.pk, what="locked")
-
-
-def forget_second_step_tries(request, user) -> None:
-    """A right code or passkey has answered the doubt."""
-    limits.forget(*second_step_counters(request, user))
-    limits.give_back_ip("sign-in", request)
-
-
-def second_step_counters(request, user) -> list[tuple]:
-    return [(limits.SECOND_STEP, user.pk), *sign_in_counters(request, named_in(request, user.email))]

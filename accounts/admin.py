@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
 from django.db.models import Count
 from django.utils.decorators import method_decorator
 from django.utils.text import capfirst
@@ -73,8 +74,9 @@ class RoleAdmin(PortalModelAdmin, GroupAdmin):
         super().delete_model(request, obj)
 
     def delete_queryset(self, request, queryset):
-        for role in queryset:
-            self.delete_model(request, role)
+        with transaction.atomic():
+            for role in queryset:
+                self.delete_model(request, role)
 
     # --- Columns ------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ class AccountsConfig(AppConfig):
             device_mails,
             email_change_mails,
             event_kinds,
+            mail_names,
             mails,
             mfa_mails,
             own_sections,

@@ -8,7 +8,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from accounts import cases
+from accounts import cases, rights
 from accounts.email_change import AddressTaken
 from accounts.freshness import ask_proof, is_fresh
 from accounts.managers import CASE_LIFETIME
@@ -21,7 +21,10 @@ State = StaffCase.State
 CONFIRM = "accounts.confirm_staffcase"
 TAGS = {State.ASKED: "warn", State.CONFIRMED: "ok", State.REFUSED: "bad-t", State.EXPIRED: "bad-t"}
 REFUSALS = {
-    cases.OwnCase: gettext_lazy("You cannot decide on a case about your own account."),
+    cases.OwnCase: gettext_lazy(
+        "You cannot decide on a case about your own account, or about that of whoever gave you rights in the last "
+        "7 days."
+    ),
     cases.SamePerson: gettext_lazy("You asked for this case. Another person must confirm it."),
     cases.SameHand: gettext_lazy(
         "You and the person who asked are not independent: one of you gave the other rights, or one person gave both "
@@ -89,7 +92,7 @@ class StaffCaseAdmin(ReadOnlyAdmin, MaskedAdmin):
 
     def show_case(self, request, found):
         is_waiting = StaffCase.objects.asked().filter(pk=found.pk).exists()
-        is_own = found.user_id == request.user.pk
+        is_own = rights.is_own(request.user, found.user_id)
         may_decide = is_waiting and not is_own and request.user.has_perm(CONFIRM)
         hindrance = find_hindrance(found, request.user) if is_waiting else None
         context = {

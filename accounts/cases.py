@@ -4,7 +4,7 @@ The owner is told at every address that is or lately was theirs, when it is aske
 Rows are locked in the order of all acts: challenges, the user, then the case and its change of address.
 """
 
-from django.apps import apps
+from allauth.mfa.models import Authenticator
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -14,7 +14,7 @@ from accounts.email_change import AddressTaken, settle_change
 from accounts.events import record_event
 from accounts.managers import UNDO_LIFETIME
 from accounts.models import EmailChange, SignInName, StaffCase, User
-from accounts.rights import people_behind
+from accounts.rights import is_own, people_behind
 from mumaris.keys import current_code_key_id
 from mumaris.mail.queue import queue_mail
 
@@ -81,7 +81,7 @@ def ask_case(*, user: User, asked_by: User, kind: str, reason: str, new_address:
 
 
 def _check_account(user: User, by: User) -> None:
-    if user.pk == by.pk:
+    if is_own(by, user.pk):
         raise OwnCase
     if not user.is_active or user.is_superuser:
         raise AccountUnfit
@@ -140,7 +140,7 @@ def refuse_case(*, case: StaffCase, by: User) -> StaffCase:
     """End a case without doing anything. Raises OwnCase or CaseDecided."""
     with transaction.atomic():
         case = _lock_asked(case)
-        if case.user_id == by.pk:
+        if is_own(by, case.user_id):
             raise OwnCase
         _close(case, State.REFUSED, by)
         _tell(REFUSED_MAIL, case)
@@ -201,8 +201,7 @@ def _change_email(case: StaffCase) -> None:
 
 
 def _clear_mfa(case: StaffCase) -> None:
-    if apps.is_installed("allauth.mfa"):
-        apps.get_model("mfa", "Authenticator").objects.filter(user=case.user).delete()
+    Authenticator.objects.filter(user=case.user).delete()
     case.user.session_epoch += 1
     case.user.save(update_fields=["session_epoch"])
 

@@ -12,12 +12,13 @@ from accounts.challenges import Purpose
 from accounts.erasure import open_erasure
 from accounts.events import record_event
 from accounts.models import Challenge, EmailChange, User
+from accounts.rights import is_own
 from accounts.takeover import clear_closed_account
 from mumaris.mail.queue import queue_mail
 
 MERGED_MAIL = "account_merged"
-# Sent before any account is locked, with ``kept`` and ``closed``: other rooms withdraw what is open there and
-# move what belongs to the person. They lock their own rows first everywhere.
+# Sent with ``kept`` and ``closed`` before the one that is closed is locked: other rooms withdraw what is open there
+# and move what belongs to the person. They lock their own rows first everywhere.
 account_closing = Signal()
 # Sent for the preview: each receiver returns sentences of what it would do.
 closing_foreseen = Signal()
@@ -39,7 +40,7 @@ def check_double(*, kept: User, closed: User, by: User) -> None:
     """Raise SameAccount, OwnAccount or AccountUnfit when this may not be done."""
     if kept.pk == closed.pk:
         raise SameAccount
-    if by.pk in {kept.pk, closed.pk}:
+    if is_own(by, kept.pk, closed.pk):
         raise OwnAccount
     if not (kept.is_active and closed.is_active) or closed.is_staff or closed.is_superuser:
         raise AccountUnfit
@@ -67,6 +68,8 @@ def close_double_account(*, kept: User, closed: User, by: User, reason: str) -> 
         # Before any account is locked, as a reset that is being completed has it.
         challenges.end_challenges(Purpose.RESET, closed.email)
         Challenge.objects.filter(owner=closed.pk).update(failure=challenges.ENDED)
+        # As whoever ties a file to the account that stays: the account, then the file.
+        User.objects.select_for_update().filter(pk=kept.pk).first()
         account_closing.send(sender=User, kept=kept, closed=closed)
         locked = {
             user.pk: user

@@ -23,7 +23,7 @@ _looking = threading.Lock()
 
 
 class TooBusy(Exception):
-    """The queue is full: the page answers 503, and nothing was counted or written."""
+    """The queue is full: the page answers 503. A try is counted only where two take the last place at once."""
 
 
 @contextmanager

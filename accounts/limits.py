@@ -48,8 +48,11 @@ SIGN_IN_HERE = Limit(
     window=15 * MINUTE,
 )
 SIGN_IN_ANYWHERE = Limit(kind="sign-in-all", waits=((50, HOUR),), quiet_below=50, window=DAY)
-# Codes and passkeys of one user in all networks: a right password does not set it back, as it does the two above.
+# Codes and passkeys of one user, on a known device or in all networks but those: a right password does not set it
+# back, as it does the two above.
 SECOND_STEP = Limit(kind="second-step", waits=SIGN_IN_HERE.waits, quiet_below=5, window=15 * MINUTE)
+# And slowly guessed ones: a right code alone sets it back.
+SECOND_STEP_SLOW = Limit(kind="second-step-slow", waits=((20, DAY),), quiet_below=20, window=DAY)
 # After a hundred in a row only known devices are tried, until a reset: the wait has no end that anybody waits for.
 SIGN_IN_STREAK = Limit(
     kind="sign-in-streak", waits=((100, timedelta(days=3650)),), quiet_below=100, window=MONTH, memory=MONTH
@@ -211,7 +214,8 @@ def count_ip(action: str, request: HttpRequest) -> bool:
         is_allowed = cache.incr(key) <= allowed
     except ValueError:
         # The window ended between the two calls.
-        is_allowed = cache.add(key, 1, seconds) or True
+        cache.add(key, 1, seconds)
+        return True
     if not is_allowed:
         LIMITS_REACHED.labels(f"address-{action}").inc()
     return is_allowed

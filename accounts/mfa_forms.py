@@ -6,8 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from accounts import second_step
-from accounts.adapter import count_second_step_try
+from accounts import second_step, second_step_tries
 from accounts.second_step import WrongProof
 from mumaris.forms import CodeField, TextWidget
 from mumaris.text import clean_line, code_digits, line_fault
@@ -85,7 +84,7 @@ class ProofForm(forms.Form):
         cleaned = super().clean()
         if self.errors:
             return cleaned
-        count_second_step_try(self.request, self.user)
+        second_step_tries.count_try(self.request, self.user)
         try:
             self.factor = self.prove(cleaned)
         except WrongProof:

@@ -15,8 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import passkeys, second_step
-from accounts.adapter import count_second_step_try
+from accounts import passkeys, second_step, second_step_tries
 from accounts.freshness import fresh_required
 from accounts.mfa_adapter import SecondStepAdapter
 from accounts.mfa_forms import WRONG_CODE, WRONG_PASSKEY, AppForm, PasskeyForm, PasskeyNameForm
@@ -85,7 +84,7 @@ def add_app(request):
     if not form.is_valid():
         return show_new_app(request, secret, form)
     try:
-        count_second_step_try(request, request.user)
+        second_step_tries.count_try(request, request.user, second_step_tries.NEW_APP)
         before = second_step.factors_of(request.user)
         user = second_step.add_app(user=request.user, secret=secret, code=form.cleaned_data["code"])
     except (ValidationError, WrongProof) as refused:

@@ -16,8 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from accounts import passkeys, second_step
-from accounts.adapter import forget_second_step_tries
+from accounts import passkeys, second_step, second_step_tries
 from accounts.forms import PROVED_BY
 from accounts.mfa_forms import CredentialField, ProofForm
 from accounts.passkeys import Purpose
@@ -42,18 +41,25 @@ def take_proof(request, user, purpose: Purpose, accept):
         return refusal
     form = ProofForm(request.POST, **asked)
     if not form.is_valid():
-        return show_proof_page(request, template, form)
-    forget_second_step_tries(request, user)
+        return refuse_proof(request, template, form)
+    second_step_tries.forget_tries(request, user)
     return accept(form.factor)
 
 
-def show_proof_page(request, template: str, form):
-    """Show the page with what its user can prove; a lock is a 429 that names its end."""
+def refuse_proof(request, template: str, form):
+    """Show the page once more; a lock is told to the owner, and named here to whoever waits for it."""
+    if is_locked := second_step_tries.is_locked(request, form.user):
+        second_step_tries.tell_locked(form.user)
+    return show_proof_page(request, template, form, is_locked=is_locked)
+
+
+def show_proof_page(request, template: str, form, *, is_locked: bool = False):
+    """Show the page with what its user can prove; a refused try is a 429 that names its end."""
     context = {
         "form": form,
         "has_passkeys": bool(second_step.factors_of(form.user).passkeys),
         "next": get_next_redirect_url(request),
-        "locked": hasattr(request, "retry_after"),
+        "is_locked": is_locked,
     }
     response = render(request, template, context)
     if until := getattr(request, "retry_after", None):
@@ -104,7 +110,7 @@ def login_passkey(request):
         passkey = second_step.prove_by_passkey_alone(credential=credential)
     except (ValidationError, WrongProof):
         return redirect_to_sign_in("passkey")
-    forget_second_step_tries(request, passkey.user)
+    second_step_tries.forget_tries(request, passkey.user)
     # Nobody has ticked it for this sign-in.
     request.session.pop(REMEMBER, None)
     login = Login(user=passkey.user, redirect_url=get_next_redirect_url(request))

@@ -40,7 +40,8 @@ def change_password(request):
 @sensitive_post_parameters()
 def forgot(request):
     if request.user.is_authenticated and request.user.has_usable_password():
-        return redirect("profile")
+        # From a mail that says that something is wrong: the way to a new password is another one here.
+        return redirect("account_change_password")
     if request.method != "POST":
         return render(request, "account/password_reset.html", {"form": ForgotForm(request=request)})
     if refusal := refuse_over_limit(request, "any", "forgot"):

@@ -42,10 +42,15 @@ def read_role(group: Group) -> set[str]:
 
 
 def record_role(group: Group, *, before: set[str], after: set[str]) -> None:
-    """Record what a role may do now and could not, or the other way. Call inside the transaction of the change."""
+    """Record what a role may do now and could not, or the other way. Call inside the transaction of the change.
+
+    Whoever has the role has other rights by it, and whoever changed it answers for them.
+    """
     changed = [f"+ {name}" for name in sorted(after - before)] + [f"– {name}" for name in sorted(before - after)]
     if changed:
         record_event("role.changed", subject=group.name, fields=changed)
+        for user in group.user_set.all():
+            record_event("rights.changed", user=user, fields=[f"{group.name}: {', '.join(changed)}"])
 
 
 def say_right(right: object) -> str:

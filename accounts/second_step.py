@@ -86,13 +86,13 @@ def factors_of(user: User) -> Factors:
 def prove_by_code(*, user: User, code: str) -> Authenticator:
     """Spend a code of the app or a recovery code, and return which of them it was. Raises WrongProof."""
     factors = factors_of(user)
-    try:
-        if factors.totp and spend_app_code(factors.totp, code):
-            return factors.totp
-        if factors.codes and _spend_recovery_code(user, factors.codes, code):
-            return factors.codes
-    except InvalidToken:
-        logger.error("the second step of user %s is sealed with a key that was retired", user.pk)
+    for factor, spend in ((factors.totp, _spend_app_code_of), (factors.codes, _spend_recovery_code)):
+        try:
+            if factor and spend(user, factor, code):
+                return factor
+        except InvalidToken:
+            # The other one may be sealed with a key that is still there.
+            logger.error("the second step of user %s is sealed with a key that was retired", user.pk)
     record_event("mfa.failed", user=user, refused=True, subject="code")
     raise WrongProof
 
@@ -142,10 +142,18 @@ def find_time_step(secret: str, code: str) -> int | None:
     return None
 
 
+def _spend_app_code_of(_user: User, app: Authenticator, code: str) -> bool:
+    return spend_app_code(app, code)
+
+
 def _spend_recovery_code(user: User, codes: Authenticator, code: str) -> bool:
     with transaction.atomic():
         # It locks the row: of parallel posts of one code the first is served.
-        if not codes.wrap().validate_code(code):
+        try:
+            if not codes.wrap().validate_code(code):
+                return False
+        except Authenticator.DoesNotExist:
+            # Made anew or removed since they were looked up.
             return False
         record_event("mfa.code_used", user=user, actor=user)
         queue_mail(CHANGED_MAIL, user.email, user=user.pk, what="code_used")

@@ -42,14 +42,18 @@ CASE_PAGES = {
 }  # fmt: skip
 TOLD = _("The owner is told at every address of the account, the former one too.")
 ASK_REFUSALS = {
-    cases.OwnCase: _("You cannot ask for this on your own account."),
+    cases.OwnCase: _(
+        "You cannot ask for this on your own account, or on that of whoever gave you rights in the last 7 days."
+    ),
     cases.AccountUnfit: _("This cannot be done for a disabled account or for the account of a superuser."),
     cases.CaseOpen: _("This was asked for already and waits for a second person."),
     AddressTaken: _("This email address has an account or is kept for one. Ask for another address."),
 }
 CLOSE_REFUSALS = {
     closing.SameAccount: _("This is the same account."),
-    closing.OwnAccount: _("You cannot do this with your own account."),
+    closing.OwnAccount: _(
+        "You cannot do this with your own account, or with that of whoever gave you rights in the last 7 days."
+    ),
     closing.AccountUnfit: _("Both accounts must be active, and the closed one must have no rights of staff."),
 }
 
@@ -132,7 +136,8 @@ class UserAdmin(MaskedAdmin):
 
     @admin.action(description=_("Send a mail to reset the password"), permissions=["reset"])
     def send_reset_mail(self, request, queryset):
-        queued = sum(request_reset(user.email, asked_by="staff") for user in queryset.filter(is_active=True))
+        ticked = self.ticked(request, queryset).filter(is_active=True)
+        queued = sum(request_reset(user.email, asked_by="staff") for user in ticked)
         text = ngettext(
             "A reset mail is on its way to %(count)d user.",
             "Reset mails are on their way to %(count)d users.",
@@ -144,7 +149,7 @@ class UserAdmin(MaskedAdmin):
 
     @admin.action(description=_("Sign out of all devices"), permissions=["change"])
     def sign_out(self, request, queryset):
-        others = queryset.exclude(pk=request.user.pk)
+        others = self.ticked(request, queryset).exclude(pk=request.user.pk)
         reached = [user for user in others if self.has_change_permission(request, user)]
         for user in reached:
             end_every_session(user=user, by=request.user)

@@ -101,6 +101,10 @@ class PortalModelAdmin(ModelAdmin):
             raise SuspiciousOperation("no key of a row")
         return super().response_action(request, queryset)
 
+    def ticked(self, request, queryset):
+        """Return what was ticked and no more, for an act: «select all» reaches further than the screen."""
+        return queryset.filter(pk__in=request.POST.getlist(ACTION_CHECKBOX_NAME))
+
     def _is_key(self, typed: str) -> bool:
         with suppress(ValidationError):
             key = self.opts.pk.to_python(typed)

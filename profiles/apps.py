@@ -9,4 +9,14 @@ class ProfilesConfig(AppConfig):
     def ready(self):
         # They register the checks, the kinds of mail and of events, what a closed account leaves, one's own data,
         # the figures of the requests, their charts, and what a restored database settles.
-        from profiles import checks, claims, closing, daily_figures, event_kinds, mails, metrics, own_data  # noqa: F401
+        from profiles import (  # noqa: F401
+            checks,
+            claims,
+            closing,
+            daily_figures,
+            event_kinds,
+            mail_names,
+            mails,
+            metrics,
+            own_data,
+        )

@@ -195,7 +195,7 @@ def _lock(claim: Claim) -> Claim:
 
 
 def _refuse_own(claim: Claim, reviewer: User) -> None:
-    if is_own(reviewer, claim.user_id):
+    if is_own(reviewer, claim.user_id, claim.member.user_id):
         raise OwnClaim
 
 

@@ -106,9 +106,7 @@ class UpdateRequestAdmin(ExportMixin, ReadOnlyAdmin):
     @admin.action(description=gettext_lazy("Approve the selected requests"), permissions=["bulk"])
     def approve_selected(self, request, queryset):
         approved, seen_at = 0, read_seen_at(request)
-        # What was ticked and no more: «select all» would reach further than the screen.
-        ticked = queryset.filter(pk__in=request.POST.getlist("_selected_action"))
-        for found in ticked.select_related("member"):
+        for found in self.ticked(request, queryset).select_related("member"):
             if found.submitted_at > seen_at or EVIDENCE_FIELDS & found.old_values.keys():
                 told = _("Open this request: it was sent after you opened the list, or it changes personal details.")
                 self.message_user(request, f"{found.reference}: {told}", messages.WARNING)

@@ -7,10 +7,12 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
+from django.utils import translation
 
 from accounts.email_change import undo_token
 from accounts.events import record_event
 from accounts.models import AccountEvent, Consent, EmailChange, PendingRegistration, User
+from mumaris.mail.kinds import list_kinds
 from mumaris.mail.models import Outbox
 from tests.journey import (
     NEW_PASSWORD,
@@ -488,5 +490,11 @@ def test_pages_of_mails_and_events_hold_no_english_words_of_ours(superuser, memb
     mail = Outbox.objects.create(kind="welcome", lane=3, recipient=member.email, language="ar")
     assert "رقم الرسالة" in client.get(page_of("mail_outbox", "change", mail.pk)).content.decode()
     assert ">Id" not in client.get(page_of("mail_outbox", "change", mail.pk)).content.decode()
+    listed = client.get(page_of("mail_outbox"), {"kind": "welcome"}).content.decode()
+    assert mail.recipient in listed
+    with translation.override("ar"):
+        names = list_kinds()
+    assert {kind for kind, name in names.items() if re.search("[A-Za-z]", name)} == set()
+    assert all(f'?kind={kind}">{name}' in listed for kind, name in names.items() if kind != "welcome")
     assert "access.refused:" not in client.get(page_of("accounts_accountevent", "changelist")).content.decode()
     assert client.get(page_of("accounts_accountevent", "change", event.pk)).status_code == 200

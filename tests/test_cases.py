@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts import cases
 from accounts.email_change import AddressTaken, begin_email_change, undo_token
+from accounts.events import record_event
 from accounts.models import AccountEvent, EmailChange, SignInName, StaffCase, User
 from accounts.tasks import purge
 from mumaris.mail.models import Outbox
@@ -239,6 +240,18 @@ def test_nobody_asks_or_decides_about_themselves(supporter, senior):
     for act in (cases.confirm_case, cases.refuse_case):
         with pytest.raises(cases.OwnCase):
             act(case=case, by=senior)
+    assert 'name="action"' not in signed_in(senior).get(case_page(case)).content.decode()
+
+
+def test_nobody_decides_about_whoever_gave_them_rights_lately(supporter, senior, member):
+    """A second account that somebody has given a role is no second person."""
+    case = cases.ask_case(user=member, asked_by=supporter, kind="clear_mfa", reason=REASON)
+    record_event("rights.changed", user=senior, actor=member)
+    for act in (cases.confirm_case, cases.refuse_case):
+        with pytest.raises(cases.OwnCase):
+            act(case=case, by=senior)
+    with pytest.raises(cases.OwnCase):
+        cases.ask_case(user=member, asked_by=senior, kind="change_email", reason=REASON, new_address="n@example.com")
     assert 'name="action"' not in signed_in(senior).get(case_page(case)).content.decode()
 
 

@@ -8,7 +8,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import SignInName, User
+from accounts.events import record_event
+from accounts.models import AccountEvent, SignInName, User
 from mumaris.capped_pages import CappedPaginator
 from mumaris.mail.models import Outbox
 from profiles import claims
@@ -176,6 +177,19 @@ def test_nobody_decides_on_their_own_claim(here, reviewer, file):
     press(here, own, "refuse", reason="No.")
     own.refresh_from_db()
     assert own.state == State.WAITING
+
+
+def test_nobody_decides_on_a_claim_of_whoever_gave_them_rights_or_on_their_own_file(reviewer, member, file):
+    claim = make_claim(member, file)
+    event = record_event("rights.changed", user=reviewer, actor=member)
+    with pytest.raises(claims.OwnClaim):
+        claims.approve_claim(claim=claim, reviewer=reviewer)
+    AccountEvent.objects.filter(pk=event.pk).update(actor=None)
+    Member.objects.filter(pk=file.pk).update(user=reviewer, tied_at=timezone.now())
+    with pytest.raises(claims.OwnClaim):
+        claims.refuse_claim(claim=claim, reviewer=reviewer, reason="Mine.")
+    Member.objects.filter(pk=file.pk).update(user=None, tied_at=None)
+    assert claims.approve_claim(claim=claim, reviewer=reviewer) == file
 
 
 def test_page_compares_file_and_account(here, claim, member, file):

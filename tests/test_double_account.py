@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts import cases, closing
 from accounts.email_change import begin_email_change
+from accounts.events import record_event
 from accounts.models import AccountEvent, EmailChange, SignInName, StaffCase, User
 from mumaris.mail.models import Outbox
 from profiles import claims
@@ -127,7 +128,7 @@ def test_open_matters_of_the_closed_account_end(administrator, member, other_mem
     ("kept", "told"),
     [
         ("other@example.com", "This is the same account."),
-        ("admin@example.com", "with your own account."),
+        ("admin@example.com", "with your own account,"),
         ("nobody@example.com", "No account has this email address."),
         ("disabled@example.com", "Both accounts must be active"),
         ("", "Enter the email address of the account that stays."),
@@ -148,6 +149,9 @@ def test_account_with_rights_is_not_closed(administrator, member, reviewer):
     assert "must have no rights" in close(signed_in(administrator), member, reviewer)
     with pytest.raises(closing.OwnAccount):
         closing.close_double_account(kept=member, closed=administrator, by=administrator, reason=REASON)
+    record_event("rights.changed", user=administrator, actor=member)
+    with pytest.raises(closing.OwnAccount):
+        closing.close_double_account(kept=member, closed=reviewer, by=administrator, reason=REASON)
     assert User.objects.filter(is_active=False).count() == 0
 
 

@@ -26,6 +26,7 @@ WAITS = {
     limits.ERASURES: [0, 0, DAY],
     limits.SECOND_STEP: [0, 0, 0, 0, MINUTE, 2 * MINUTE, 4 * MINUTE, 8 * MINUTE, 15 * MINUTE, 15 * MINUTE],
     limits.NOTICES: [0] * 9 + [DAY],
+    limits.SECOND_STEP_SLOW: [0] * 19 + [DAY],
     limits.LOCK_NOTICES: [0, 0, DAY],
     limits.OWN_COPIES: [0] * 9 + [DAY],
     limits.CODE_TRIES_OF_MAILBOX: [0] * 49 + [DAY],
@@ -38,7 +39,8 @@ WINDOWS = {
     limits.SIGN_IN_HERE: 15 * MINUTE, limits.SIGN_IN_ANYWHERE: DAY, limits.MAILBOX: HOUR, limits.VISITOR_SENDS: HOUR,
     limits.ADDRESS_CHANGES: DAY, limits.EMAIL_CHANGES: DAY, limits.CODE_TRIES_OF_MAILBOX: DAY, limits.CLAIMS: HOUR,
     limits.UPLOADS: DAY, limits.UPDATE_REQUESTS: DAY, limits.ERASURES: DAY, limits.SECOND_STEP: 15 * MINUTE,
-    limits.EXPORTS: HOUR, limits.NOTICES: DAY, limits.LOCK_NOTICES: DAY, limits.OWN_COPIES: DAY,
+    limits.EXPORTS: HOUR, limits.NOTICES: DAY, limits.SECOND_STEP_SLOW: DAY, limits.LOCK_NOTICES: DAY,
+    limits.OWN_COPIES: DAY,
 }  # fmt: skip
 EVERY = pytest.mark.parametrize("limit", WAITS, ids=lambda limit: limit.kind)
 

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts import cases, erasure
+from accounts.events import record_event
 from accounts.limits import LimitReached
 from accounts.models import (
     AccountEvent,
@@ -422,6 +423,14 @@ def test_nobody_decides_on_their_own_request(reviewer, there):
     assert asked.state == State.ASKED
 
 
+def test_nobody_decides_for_whoever_gave_them_rights_lately(member, reviewer, there):
+    asked = erasure.ask_erasure(user=member)
+    record_event("rights.changed", user=reviewer, actor=member)
+    assert "Erase the account" not in there.get(page_of(asked)).content.decode()
+    with pytest.raises(erasure.OwnErasure):
+        erasure.refuse_erasure(erasure=asked, by=reviewer, reason="x")
+
+
 def test_staff_account_is_not_erased(other_member, there):
     other_member.is_staff = True
     other_member.save()
@@ -560,7 +569,7 @@ LIST = "/admin/accounts/erasurerequest/"
 def test_list_shows_what_is_due_first_with_the_days_left(member, other_member, there):
     late, soon = erasure.ask_erasure(user=member), erasure.ask_erasure(user=other_member)
     ErasureRequest.objects.filter(pk=late.pk).update(due_at=timezone.now() - timedelta(hours=1))
-    ErasureRequest.objects.filter(pk=soon.pk).update(due_at=timezone.now() + timedelta(days=3, hours=1))
+    ErasureRequest.objects.filter(pk=soon.pk).update(due_at=timezone.now() + timedelta(days=3))
     page = there.get(LIST).content.decode()
     assert page.index("Overdue") < page.index("3 days left")
     assert "other@example.com" not in there.get(LIST, {"q": "member@example.com"}).content.decode()

@@ -9,11 +9,14 @@ import pytest
 import time_machine
 from django.contrib.auth.models import Group, Permission
 from django.db import connection, transaction
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import AccountEvent, User
+from accounts.rights import is_own
 from mumaris.mail.models import Outbox
-from tests.journey import NEW_PASSWORD, url
+from tests.conftest import make_user
+from tests.journey import NEW_PASSWORD, sign_in, url
 from tests.roles import give_role, signed_in
 from tests.test_admin import RIGHTS, page_of
 
@@ -80,7 +83,7 @@ def test_superuser_is_made_with_a_fresh_proof_alone(superuser, member):
 
 def test_roles_themselves_change_with_a_fresh_proof_alone(superuser):
     """What a role may do is a right of everybody who has it."""
-    group = Group.objects.get(name="support")
+    group, supporter = Group.objects.get(name="support"), give_role(make_user("helper@example.com"), "support")
     confirm = Permission.objects.get(codename="confirm_staffcase").pk
     here, change = signed_in(superuser), page_of("auth_group", "change", group.pk)
     posts = [
@@ -105,6 +108,8 @@ def test_roles_themselves_change_with_a_fresh_proof_alone(superuser):
     assert (event.actor_id, event.user, event.subject) == (superuser.pk, None, "support")
     assert "+ accounts.confirm_staffcase" in event.fields
     assert "– accounts.ask_staffcase" in event.fields
+    # Whoever has the role has other rights now, and whoever changed it stands behind them.
+    assert is_own(supporter, superuser.pk)
     here.post(*posts[3])
     assert AccountEvent.objects.filter(kind="role.changed").latest("pk").fields == ["– accounts.confirm_staffcase"]
 
@@ -112,16 +117,21 @@ def test_roles_themselves_change_with_a_fresh_proof_alone(superuser):
 @pytest.mark.parametrize("action", ["sign_out", "send_reset_mail"])
 def test_acts_on_many_accounts_ask_for_a_fresh_proof(administrator, member, action):
     here, page = signed_in(administrator), page_of("accounts_user")
-    posted = {"action": action, "_selected_action": [member.pk]}
+    sign_in(Client(), member.email)
+    Outbox.objects.all().delete()
+    make_user("unticked@example.com")
+    # «Select all» reaches those who were ticked, and nobody else.
+    posted = {"action": action, "_selected_action": [member.pk], "select_across": "1"}
     with later(14):
         here.get(page)
     with later(16):
         assert here.get(page).status_code == 200
         assert asks_for_proof(here.post(page, posted))
-    member.refresh_from_db()
-    assert member.session_epoch == 0
     assert not Outbox.objects.exists()
+    assert not AccountEvent.objects.filter(kind="sessions.closed").exists()
     assert not asks_for_proof(here.post(page, posted))
+    done = Outbox.objects.filter(kind="password_reset"), AccountEvent.objects.filter(kind="sessions.closed")
+    assert [rows.count() for rows in done] == ([0, 1] if action == "sign_out" else [1, 0])
 
 
 def test_permissions_are_named_in_the_language_of_the_page(superuser):

@@ -49,10 +49,21 @@ class Kind:
 
 
 _kinds: dict[str, Kind] = {}
+_names: dict[str, str] = {}
 
 
 def register(kind: Kind) -> None:
     _kinds[kind.name] = kind
+
+
+def name_kinds(names: dict[str, str]) -> None:
+    """Say what staff call each kind: {name: lazy words}."""
+    _names.update(names)
+
+
+def list_kinds() -> dict[str, str]:
+    """Return what each registered kind is called in the active language, by its name."""
+    return {name: str(_names.get(name, name)) for name in _kinds}
 
 
 def get_kind(name: str) -> Kind:

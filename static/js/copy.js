@@ -2,7 +2,7 @@
 document.querySelectorAll('[data-copy]').forEach((button) => {
   button.hidden = !navigator.clipboard;
   button.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(button.dataset.copy);
+    await navigator.clipboard.writeText(button.dataset.copy.replace(/ /g, ''));
     button.textContent = button.dataset.done;
   });
 });
