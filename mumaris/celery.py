@@ -7,10 +7,14 @@ from logging import captureWarnings
 from logging.config import dictConfig
 
 from celery import Celery, signals
+from kombu.transport.redis import Channel
 
 from mumaris.logs import work
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mumaris.settings")
+# What a worker holds when its broker goes away is in the outbox or comes again by beat. Handing it back through the
+# connection that has just been lost ends the worker in kombu 5.7 (AttributeError: … has no attribute 'hostname').
+Channel.do_restore = False
 
 
 class QuietCelery(Celery):

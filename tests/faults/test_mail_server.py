@@ -8,7 +8,8 @@ from tests.faults.mail_server import wait_until
 from tests.faults.measures import Outage, measures
 from tests.faults.people import new_address
 
-QUEUED = 150
+# Enough for a rate: what a silent server holds when it comes back waits for the end of its time-out of 15 s.
+QUEUED = 500
 
 
 def refuse_connections(smtp):
