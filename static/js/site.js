@@ -26,7 +26,6 @@
     })();
   });
 
-  // A second tap would find the form spent.
-  each('form', (form) => form.addEventListener('submit', (event) => { if (form.sent) event.preventDefault(); form.sent = 1; }));
-  addEventListener('pageshow', () => each('form', (form) => { form.sent = 0; }));
+  // A second tap would find the form spent; a later one may follow a lost connection.
+  each('form', (form) => form.addEventListener('submit', (event) => { event.timeStamp - form.sent < 3000 ? event.preventDefault() : form.sent = event.timeStamp; }));
 })();

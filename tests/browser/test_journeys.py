@@ -347,6 +347,21 @@ def test_back_after_signing_out_shows_nothing_private(meet, members, scripts):
         assert person.last_name not in person.page.content()
 
 
+def test_form_can_be_sent_again_after_a_way_that_was_broken_off(meet, members):
+    person = meet("ar", 390, True, members.pop())
+    person.sign_in()
+    person.open("accounts/privacy/")
+    person.press("show data")
+    person.arrive("accounts/privacy/data/")
+    button = person.page.locator("main form[action$='data.json'] button")
+    for _ in range(2):
+        with person.page.expect_download() as download:
+            button.dblclick()
+        assert download.value.suggested_filename == "mumaris-data.json"
+        # Taps nearer to each other than this are one.
+        person.page.wait_for_timeout(3_100)
+
+
 # --- Languages --------------------------------------------------------------------------------
 
 
