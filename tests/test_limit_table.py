@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from django.core.cache import cache, caches
+from django.core.cache.backends.locmem import LocMemCache
 from django.test import RequestFactory
 from django.utils import timezone
 
@@ -249,6 +250,14 @@ def test_count_whose_key_vanished_between_two_calls_is_the_first(clock, monkeypa
 
 def seconds_left(action: str, request) -> int:
     return cache._cache.get_client().ttl(cache.make_key(limits._ip_key(action, request)))
+
+
+def test_cache_of_a_single_machine_counts_like_any_other(clock, monkeypatch):
+    plain = LocMemCache("plain", {})
+    plain.clear()
+    monkeypatch.setattr(caches._connections, "default", plain, raising=False)
+    here = request_from("203.0.113.9")
+    assert [limits.count_ip("forgot", here) for _ in range(22)] == [True] * 20 + [False] * 2
 
 
 def test_refusals_of_an_address_are_counted_by_their_action(clock):

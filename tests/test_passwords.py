@@ -241,6 +241,7 @@ def test_personal_words_are_names_and_address_whole_and_in_parts():
     }  # fmt: skip
     for local, words in (("123456", {"123456", "123456abcom"}), ("12345", {"12345abcom"})):
         assert passwords.list_personal_words(SimpleNamespace(email=f"{local}@ab.com")) == words
+    assert passwords.list_personal_words(SimpleNamespace(email="nora.ali")) == {"noraali", "nora", "ali"}
     for nobody in (None, SimpleNamespace(first_name="", last_name=None, email=None)):
         assert passwords.list_names(nobody) == ["", ""]
         assert passwords.list_personal_words(nobody) == set()
@@ -289,6 +290,13 @@ def test_own_words_make_a_password_weak_that_is_not_made_of_them():
 def test_phrase_of_score_three_is_strong_enough():
     assert zxcvbn("iloveyou tractor")["score"] == 3
     assert passwords.weigh("iloveyou tractor", None) == ""
+
+
+def test_guesses_of_the_very_number_asked_for_are_enough(monkeypatch):
+    guesses = zxcvbn("Xolvane#8Zq")["guesses"]
+    for asked, is_strong in ((guesses, True), (guesses + 1, False)):
+        monkeypatch.setattr(passwords, "MIN_GUESSES", asked)
+        assert (passwords.weigh("Xolvane#8Zq", None) == "") == is_strong
 
 
 def test_word_with_a_long_number_is_a_phrase_from_fifteen_characters_on():

@@ -444,6 +444,13 @@ def test_holder_holds_longer(sent, judge, clock):
         services.hold_for_review(request=sent, reviewer=judge)
 
 
+def test_hold_shows_nothing_that_was_not_seen(sent, judge):
+    UpdateRequest.objects.update(revision=9)
+    seen = sent.revision
+    services.hold_for_review(request=sent, reviewer=judge)
+    assert sent.revision == seen
+
+
 def test_hold_and_take_over_are_for_sent_requests(sent, judge):
     stale = UpdateRequest.objects.get(pk=sent.pk)
     services.withdraw_update_request(request=sent)
