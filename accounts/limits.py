@@ -123,8 +123,7 @@ def count(limit: Limit, *key: object) -> None:
         raise LimitReached(Throttle.objects.values_list("next_at", flat=True).get(kind=limit.kind, key=hashed))
 
 
-@cache_forever
-def _counting_sql(limit: Limit) -> str:
+def _write_counting_sql(limit: Limit) -> str:
     """Return the statement that makes or counts the row of a limit, unless its next use is not allowed yet.
 
     By hand, because the ORM has no INSERT … ON CONFLICT DO UPDATE … WHERE, and compiling its
@@ -146,6 +145,9 @@ def _counting_sql(limit: Limit) -> str:
         f"next_at = CASE WHEN {forgotten} THEN excluded.next_at {waits} ELSE %(free)s END "
         f"WHERE {row}.next_at <= %(now)s"
     )
+
+
+_counting_sql = cache_forever(_write_counting_sql)
 
 
 def allows(limit: Limit, *key: object) -> bool:

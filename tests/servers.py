@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import email
 import email.policy
+import functools
 import hashlib
 import os
 import re
@@ -300,6 +301,7 @@ def pytest_sessionstart(session):
         _collect_static(Path(os.environ["VAR_DIR"]) / "static")
 
 
+@functools.cache  # mutation testing runs hundreds of sessions in the forks of one process
 def _collect_static(target: Path):
     """Compressing takes up to half a minute: the result is kept in var/tests/ as long as no source changes."""
     from django.contrib.staticfiles.finders import get_finders

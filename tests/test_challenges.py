@@ -6,6 +6,7 @@ import pytest
 import time_machine
 
 from accounts import challenges, limits
+from accounts.metrics import CODES
 from accounts.models import Challenge, ChallengeTries, new_nonce
 from mumaris.keys import current_code_key_id, mac
 
@@ -152,6 +153,27 @@ def test_code_that_never_left_becomes_no_former(clock):
     challenges.freshen(challenge)
     assert challenge.generation == 2
     assert (challenge.former_nonce, challenge.former_key_id, challenge.former_until) == ("", "", None)
+
+
+@pytest.mark.parametrize(("former_until", "is_kept"), [(NOON + HOUR, True), (NOON + MINUTE, False)])
+def test_former_code_is_kept_to_its_end_when_the_present_one_never_left(clock, former_until, is_kept):
+    former = {"former_nonce": "a" * 32, "former_key_id": current_code_key_id(), "former_until": former_until}
+    challenge = make(failure="refused", **former)
+    clock.move_to(NOON + MINUTE)
+    challenges.freshen(challenge)
+    assert challenge.generation == 2
+    left = {name: getattr(challenge, name) for name in former}
+    assert left == (former if is_kept else {"former_nonce": "", "former_key_id": "", "former_until": None})
+
+
+def test_codes_are_counted_when_typed_and_when_used():
+    challenge = make()
+    typed, used = (CODES.labels("registration", step)._value for step in ("typed", "used"))
+    before = typed.get(), used.get()
+    challenges.count_try(challenge, "me")
+    challenges.consume(challenge)
+    challenges.consume(challenge)
+    assert (typed.get(), used.get()) == (before[0] + 1, before[1] + 1)
 
 
 @pytest.mark.parametrize(

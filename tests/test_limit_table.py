@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import time_machine
 from django.core.cache import cache, caches
+from django.core.cache.backends.locmem import LocMemCache
 from django.test import RequestFactory
 from django.utils import timezone
 
 from accounts import limits
+from accounts.metrics import LIMITS_REACHED
 from accounts.models import Throttle
 from mumaris.keys import digest
 
@@ -43,6 +45,12 @@ WINDOWS = {
     limits.OWN_COPIES: DAY,
 }  # fmt: skip
 EVERY = pytest.mark.parametrize("limit", WAITS, ids=lambda limit: limit.kind)
+
+
+@pytest.fixture(autouse=True)
+def _statements_written_anew():
+    """The statement of a limit is written once in a process: no test may count by what an earlier one made."""
+    limits._counting_sql.cache_clear()
 
 
 @pytest.fixture
@@ -130,6 +138,32 @@ def test_counters_are_told_apart_by_limit_and_by_every_part_of_the_key(clock):
     assert row.next_at == limits.FREE == datetime(2000, 1, 1, tzinfo=UTC)
 
 
+def test_refusals_are_counted_by_their_limit(clock):
+    counter = LIMITS_REACHED.labels("claims")._value
+    before = counter.get()
+    assert [limits.allows(limits.CLAIMS, "who") for _ in range(7)] == [True] * 5 + [False] * 2
+    assert counter.get() == before + 2
+
+
+def test_refusal_tells_the_wait_of_its_own_counter(clock):
+    limits.count(limits.MAILBOX, "early")
+    clock.move_to(NOON + timedelta(seconds=9))
+    limits.count(limits.MAILBOX, "late")
+    for key, until in (("early", NOON + MINUTE), ("late", NOON + MINUTE + timedelta(seconds=9))):
+        with pytest.raises(limits.LimitReached) as refused:
+            limits.count(limits.MAILBOX, key)
+        assert refused.value.until == until
+
+
+def test_wait_may_differ_from_the_first_count_to_the_second(clock):
+    limit = limits.Limit(kind="steps", waits=((1, MINUTE), (2, HOUR)), quiet_below=3, window=DAY)
+    limits.count(limit, "who")
+    assert limits.used(limit, "who") == (1, MINUTE)
+    clock.move_to(NOON + MINUTE)
+    limits.count(limit, "who")
+    assert limits.used(limit, "who") == (2, HOUR)
+
+
 def test_success_forgets_exactly_what_it_names(clock):
     for key in ("mine", "other"):
         for _ in range(5):
@@ -194,27 +228,52 @@ def test_success_gives_one_try_of_its_action_back(clock):
     assert [limits.count_ip("claim", here) for _ in range(21)] == [True] * 20 + [False]
 
 
-def test_count_whose_key_vanished_between_two_calls_is_the_first(clock, monkeypatch):
+@pytest.mark.parametrize("is_counted_elsewhere", [False, True])
+def test_count_whose_key_vanished_between_two_calls_is_the_first(clock, monkeypatch, is_counted_elsewhere):
     here = request_from("203.0.113.9")
     store = type(caches["default"])
     real = store.incr
 
     def vanish(self, key, *arguments, **named):
         self.delete(key)
-        return real(self, key, *arguments, **named)
+        try:
+            return real(self, key, *arguments, **named)
+        finally:
+            if is_counted_elsewhere:
+                self.set(key, 1, 3600)
 
     limits.count_ip("forgot", here)
     with monkeypatch.context() as patch:
         patch.setattr(store, "incr", vanish)
         assert limits.count_ip("forgot", here) is True
+    assert 3590 <= seconds_left("forgot", here) <= 3600
     assert [limits.count_ip("forgot", here) for _ in range(20)] == [True] * 19 + [False]
+
+
+def seconds_left(action: str, request) -> int:
+    return cache._cache.get_client().ttl(cache.make_key(limits._ip_key(action, request)))
+
+
+def test_cache_of_a_single_machine_counts_like_any_other(clock, monkeypatch):
+    plain = LocMemCache("plain", {})
+    plain.clear()
+    monkeypatch.setattr(caches._connections, "default", plain, raising=False)
+    here = request_from("203.0.113.9")
+    assert [limits.count_ip("forgot", here) for _ in range(22)] == [True] * 20 + [False] * 2
+
+
+def test_refusals_of_an_address_are_counted_by_their_action(clock):
+    counter = LIMITS_REACHED.labels("address-forgot")._value
+    before = counter.get()
+    for _ in range(22):
+        limits.count_ip("forgot", request_from("203.0.113.9"))
+    assert counter.get() == before + 2
 
 
 def test_counts_in_the_cache_end_with_their_window():
     here = request_from("203.0.113.9")
     limits.count_ip("forgot", here)
-    left = cache._cache.get_client().ttl(cache.make_key(limits._ip_key("forgot", here)))
-    assert 3590 <= left <= 3600
+    assert 3590 <= seconds_left("forgot", here) <= 3600
 
 
 def test_failure_is_remembered_at_its_address(clock):
@@ -229,11 +288,13 @@ def test_failure_is_remembered_at_its_address(clock):
     assert not limits.recently_failed(here)
 
 
-def test_single_addresses_and_subscribers_networks():
+def test_single_addresses_and_subscribers_networks(clock):
     assert limits.client_network(request_from("203.0.113.9")) == "203.0.113.0/24"
     assert limits.client_network(request_from("::ffff:203.0.113.9")) == "203.0.113.0/24"
     assert limits.client_network(request_from("2001:db8:1:2:3::9")) == "2001:db8:1:2::/64"
     assert str(limits.client_address(request_from("::ffff:203.0.113.9"))) == "203.0.113.9"
+    window = int(NOON.timestamp()) // 60
+    assert limits._ip_key("any", request_from("203.0.113.9")) == f"ip:any:{window}:{digest('ip', '203.0.113.9')}"
     # Rotation within a /64 is one source, a neighbour in a /24 is another.
     keys = {limits._ip_key("any", request_from(a)) for a in ("2001:db8::1", "2001:db8::2", "2001:db8::ffff:3")}
     assert len(keys) == 1

@@ -12,6 +12,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.template.loader import render_to_string
 from django.utils import translation
+from zxcvbn import zxcvbn
 
 from accounts import passwords
 from accounts.passwords import MESSAGES, PasswordRule
@@ -227,3 +228,101 @@ def test_rules_list_ends_with_the_way_of_fifteen_and_says_when_the_rest_is_check
 
 def test_password_script_is_small():
     assert len((Path(__file__).parents[1] / "static/js/password.js").read_bytes()) <= 2048
+
+
+# --- The edges of the rule, function by function --------------------------------------------------
+
+
+def test_personal_words_are_names_and_address_whole_and_in_parts():
+    user = SimpleNamespace(first_name="Noura Saad", last_name="Al-Harbi", email="nora.ali90x_km@mail.gov.example.com")
+    assert passwords.list_personal_words(user) == {
+        "nourasaad", "nourasaadalharbi", "alharbinourasaad", "noura", "saad", "alharbi", "harbi",
+        "noraali90xkmmailgovexamplecom", "noraali90xkm", "nora", "ali", "mail", "gov", "example",
+    }  # fmt: skip
+    for local, words in (("123456", {"123456", "123456abcom"}), ("12345", {"12345abcom"})):
+        assert passwords.list_personal_words(SimpleNamespace(email=f"{local}@ab.com")) == words
+    assert passwords.list_personal_words(SimpleNamespace(email="nora.ali")) == {"noraali", "nora", "ali"}
+    for nobody in (None, SimpleNamespace(first_name="", last_name=None, email=None)):
+        assert passwords.list_names(nobody) == ["", ""]
+        assert passwords.list_personal_words(nobody) == set()
+
+
+def test_four_letters_of_ones_own_are_enough():
+    assert passwords.is_derived("nouraxkq", {"noura"})
+    assert not passwords.is_derived("nouraxkqv", {"noura"})
+
+
+@pytest.mark.parametrize(
+    ("password", "is_refused"),
+    [
+        ("abcdefg19900507", True),
+        ("abcdefgh19900507", False),
+        ("7may1990abcdefg", True),
+        ("7may1990abcdefgh", False),
+        ("1990x05x07", True),
+        ("abc#1234567", False),
+    ],
+)
+def test_eight_letters_beside_the_birth_date_are_enough(password, is_refused):
+    assert passwords.holds_birth_date(password, date(1990, 5, 7)) == is_refused
+
+
+def test_months_are_read_whole_and_in_short():
+    assert {"7jan1990", "7january1990"} <= passwords.render_gregorian(date(1990, 1, 7))
+
+
+@pytest.mark.parametrize(
+    ("password", "name", "is_refused"),
+    [("بدر#8371", "Badr", True), ("bd#8371", "عبد", False), ("ميا#12", "May", False)],
+)
+def test_name_in_the_other_script_needs_three_letters_and_two_sounds(password, name, is_refused):
+    assert passwords.sounds_like_name(password, SimpleNamespace(first_name=name)) == is_refused
+
+
+def test_own_words_make_a_password_weak_that_is_not_made_of_them():
+    person = SimpleNamespace(first_name="Xolvane", last_name="", email="")
+    assert list_codes("xolvanexolvanelove", person) == ["password_repeat"]
+    assert list_codes("xolvanexolvanelove") == []
+    assert passwords.list_weaknesses("xolvanexkqv", person) == ["password_name"]
+    assert passwords.list_weaknesses("xolvanexkqv", None) == []
+
+
+def test_phrase_of_score_three_is_strong_enough():
+    assert zxcvbn("iloveyou tractor")["score"] == 3
+    assert passwords.weigh("iloveyou tractor", None) == ""
+
+
+def test_guesses_of_the_very_number_asked_for_are_enough(monkeypatch):
+    guesses = zxcvbn("Xolvane#8Zq")["guesses"]
+    for asked, is_strong in ((guesses, True), (guesses + 1, False)):
+        monkeypatch.setattr(passwords, "MIN_GUESSES", asked)
+        assert (passwords.weigh("Xolvane#8Zq", None) == "") == is_strong
+
+
+def test_word_with_a_long_number_is_a_phrase_from_fifteen_characters_on():
+    assert list_codes("riyadh 83719264") == []
+    assert passwords.list_weaknesses("riyadh 8371926", None) == ["password_word_and_number"]
+
+
+@pytest.mark.parametrize(
+    ("dictionary", "code"),
+    [
+        *[(name, "password_name") for name in ("local_names", "male_names", "female_names", "surnames", "user_inputs")],
+        *[(name, "password_common_word") for name in ("passwords", "local_words", "english_wikipedia")],
+    ],
+)
+def test_reason_follows_the_dictionary(dictionary, code):
+    match = {"pattern": "dictionary", "token": "x", "dictionary_name": dictionary}
+    assert passwords.explain([match]) == code
+
+
+def test_lone_surrogate_becomes_one_sign():
+    assert passwords.normalise("a\ud800b") == "a\ufffdb"
+
+
+def test_help_names_both_ways():
+    with translation.override("en"):
+        assert str(PasswordRule().get_help_text()) == (
+            "Use at least 8 characters with an upper case letter, a lower case letter, a number and a symbol, "
+            "or 15 or more characters of any kind."
+        )
