@@ -47,8 +47,9 @@ def take_proof(request, user, purpose: Purpose, accept):
 
 
 def refuse_proof(request, template: str, form):
-    """Show the page once more; a lock is told to the owner, and named here to whoever waits for it."""
-    if is_locked := second_step_tries.is_locked(request, form.user):
+    """Show the page once more; the wrong try that locks is told to the owner, one that comes meanwhile is not."""
+    is_locked = second_step_tries.is_locked(request, form.user)
+    if is_locked and not hasattr(request, "retry_after"):
         second_step_tries.tell_locked(form.user)
     return show_proof_page(request, template, form, is_locked=is_locked)
 

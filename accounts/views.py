@@ -25,10 +25,12 @@ from accounts.forms import ChangeAddressForm, CodeForm, DeclarationForm, SignupF
 from accounts.hashing_gate import refuse_when_full
 from accounts.models import Challenge, Consent, PendingRegistration, User
 from accounts.registration import AlreadyRegistered, Applicant
-from mumaris.text import format_time
+from mumaris.text import format_time, sign_in_name
 from mumaris.views import name_retry_after, too_many_requests
 
 DECLARED = "declaration"
+# Characters of a typed name that anybody could have; longer ones are no name.
+MAX_TYPED = 254
 CODE_REFUSALS = (WrongCode, MailboxClosed, NoTriesLeft, NoLiveCode)
 # What the sign-in page says to whom another page has led there.
 NOTICES = {
@@ -250,6 +252,10 @@ def change_address(request, pending):
 class SignInView(LoginView):
     """allauth's sign-in, with our limits on addresses of the network and a lock that names its end."""
 
+    def get_authenticated_redirect_url(self):
+        warn_of_other_account(self.request)
+        return super().get_authenticated_redirect_url()
+
     def post(self, request, *args, **kwargs):
         # Before anything is read or asked: in a flood the refusal is most of the work.
         refuse_when_full()
@@ -271,6 +277,14 @@ class SignInView(LoginView):
 
     def get_context_data(self, **kwargs):
         return super().get_context_data(notice=NOTICES.get(self.request.GET.get("notice")), **kwargs)
+
+
+def warn_of_other_account(request) -> None:
+    """Tell whoever has typed another name into a sign-in form whose account is open here: several share a computer."""
+    typed = sign_in_name(request.POST.get("login", "")[:MAX_TYPED])
+    if typed and not request.user.sign_in_names.filter(value=typed).exists():
+        told = _("You are signed in as %(name)s. Sign out first to use another account.")
+        messages.warning(request, told % {"name": request.user.get_full_name()})
 
 
 # --- Language ---------------------------------------------------------------------------------

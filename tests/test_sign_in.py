@@ -29,6 +29,20 @@ def test_user_name_is_one_however_it_is_typed(client, member, typed):
     assert sign_in(client, typed, PASSWORD).status_code == 302
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("ar", "سجّلت الدخول باسم"), ("en", "You are signed in as")],
+)
+def test_other_name_typed_where_somebody_is_signed_in_is_told(client, member, other_member, language, told):
+    """Two tabs of a shared computer: the second person must not take the first one's profile for the own one."""
+    fields = {"password": PASSWORD} | answer_visual_code(client.get(url("account_login")))
+    sign_in(client, member.email)
+    for typed, is_told in [(other_member.email, True), ("nobody", True), (member.email.upper(), False), ("", False)]:
+        answer = client.post(url("account_login", language=language), fields | {"login": typed}, follow=True)
+        assert (told in answer.content.decode()) == is_told
+        assert member.get_full_name() in answer.content.decode()
+
+
 def test_next_leads_back_and_never_to_another_host(client, member):
     page = client.get(url(LOGIN) + "?next=/ar/terms/")
     fields = {"login": member.email, "password": PASSWORD, "next": "/ar/terms/"} | answer_visual_code(page)

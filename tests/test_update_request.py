@@ -265,6 +265,9 @@ def test_personal_details_need_evidence(here, file):
     request.refresh_from_db()
     assert request.state == State.DRAFT
     attach(here, request, file, name_latin="Noura Saad Alharbi", evidence=make_picture())
+    for page in ("update_edit", "update_check"):
+        shown = here.get(url(page, request.reference)).content.decode()
+        assert f'href="{url("update_request", request.reference)}"' in shown, "where a wrong file is deleted"
     finish(here, request)
     request.refresh_from_db()
     assert request.state == State.SUBMITTED
