@@ -105,7 +105,7 @@ def changed_lines(name: str, module: str) -> list[str]:
 
 
 def report(module: str) -> bool:
-    """Print what became of the module's mutants; tell whether as many were killed as is promised."""
+    """Print what became of the module's mutants; tell whether all were tried and as many killed as is promised."""
     if not kept_result(module).exists():
         print(f"\n{module}: no complete run")
         return False
@@ -123,7 +123,7 @@ def report(module: str) -> bool:
     outdated = {name for name in names_with_reason() if name.startswith(package_of(module))} - alive
     print(f"  reasons to take off, because killed or gone: {', '.join(sorted(outdated)) or 'none'}")
     print(f"  functions without mutants: {', '.join(sorted(set(functions_of(module)) - tried)) or 'none'}")
-    return share >= PROMISED
+    return share >= PROMISED and None not in codes.values()
 
 
 def tell(code: int | None) -> str:
@@ -155,7 +155,7 @@ def main():
     kept = [report(module) for module in chosen.modules]
     print(f"\nPromised: {PROMISED} % of the mutants of each module.")
     if not all(kept):
-        sys.exit("Too many changes went unnoticed.")
+        sys.exit("Too many changes went unnoticed, or not all were tried.")
 
 
 if __name__ == "__main__":
