@@ -58,13 +58,17 @@ SURVIVORS: dict[str, dict[int, str]] = {
 }
 
 
+def package_of(module: str) -> str:
+    return module.removesuffix(".py").replace("/", ".") + "."
+
+
 def functions_of(module: str) -> Iterator[str]:
     """Yield every function and method, by the name that mutmut gives it."""
-    package = module.removesuffix(".py").replace("/", ".")
     for node in ast.parse(Path(module).read_text()).body:
         inside = node.body if isinstance(node, ast.ClassDef) else [node]
         prefix = f"xǁ{node.name}ǁ" if isinstance(node, ast.ClassDef) else "x_"
-        yield from (f"{package}.{prefix}{found.name}" for found in inside if isinstance(found, ast.FunctionDef))
+        prefix = package_of(module) + prefix
+        yield from (prefix + found.name for found in inside if isinstance(found, ast.FunctionDef))
 
 
 def make_and_run(module: str, tests: list[str]):
@@ -101,7 +105,7 @@ def changed_lines(name: str, module: str) -> list[str]:
 
 
 def report(module: str) -> bool:
-    """Print what became of the module's mutants; tell whether as many were killed as is promised."""
+    """Print what became of the module's mutants; tell whether all were tried and as many killed as is promised."""
     if not kept_result(module).exists():
         print(f"\n{module}: no complete run")
         return False
@@ -111,18 +115,25 @@ def report(module: str) -> bool:
     share = 100 * len(killed) / max(len(codes), 1)
     late = sum(codes[name] in OUT_OF_TIME for name in killed)
     print(f"\n{module}: {len(killed)} of {len(codes)} killed, {share:.1f} % ({late} of them by the time limit)")
-    for name in sorted(set(codes) - set(killed)):
+    alive = set(codes) - set(killed)
+    for name in sorted(alive):
         print(f"  {tell(codes[name])}  {name}  {reason_for(name) or 'NO REASON YET'}")
         print("".join(f"      {line}\n" for line in kept["lines"].get(name, [])), end="")
     tried = {name.rpartition("__mutmut_")[0] for name in codes}
+    outdated = {name for name in names_with_reason() if name.startswith(package_of(module))} - alive
+    print(f"  reasons to take off, because killed or gone: {', '.join(sorted(outdated)) or 'none'}")
     print(f"  functions without mutants: {', '.join(sorted(set(functions_of(module)) - tried)) or 'none'}")
-    return share >= PROMISED
+    return share >= PROMISED and None not in codes.values()
 
 
 def tell(code: int | None) -> str:
     if code in NOT_REACHED:
         return "no test reaches"
     return {0: "survived", None: "not tried"}.get(code, f"code {code}")
+
+
+def names_with_reason() -> set[str]:
+    return {f"{function}__mutmut_{number}" for function, reasons in SURVIVORS.items() for number in reasons}
 
 
 def reason_for(name: str) -> str:
@@ -144,7 +155,7 @@ def main():
     kept = [report(module) for module in chosen.modules]
     print(f"\nPromised: {PROMISED} % of the mutants of each module.")
     if not all(kept):
-        sys.exit("Too many changes went unnoticed.")
+        sys.exit("Too many changes went unnoticed, or not all were tried.")
 
 
 if __name__ == "__main__":
