@@ -19,6 +19,8 @@ from mumaris.text import canonical_address, mask_address
 
 State = StaffCase.State
 CONFIRM = "accounts.confirm_staffcase"
+# What each button makes of a case.
+DONE_BY = {"confirm": State.CONFIRMED, "refuse": State.REFUSED}
 TAGS = {State.ASKED: "warn", State.CONFIRMED: "ok", State.REFUSED: "bad-t", State.EXPIRED: "bad-t"}
 REFUSALS = {
     cases.OwnCase: gettext_lazy(
@@ -86,6 +88,11 @@ class StaffCaseAdmin(ReadOnlyAdmin, MaskedAdmin):
             elif action == "refuse":
                 cases.refuse_case(case=found, by=request.user)
                 messages.success(request, _("The case was refused. The owner is told."))
+        except cases.CaseDecided as refusal:
+            found.refresh_from_db()
+            # A second tap of the same hand finds its own work done.
+            if (found.decided_by_id, found.state) != (request.user.pk, DONE_BY[action]):
+                messages.error(request, REFUSALS[type(refusal)])
         except tuple(REFUSALS) as refusal:
             messages.error(request, REFUSALS[type(refusal)])
         return HttpResponseRedirect(request.path)

@@ -13,6 +13,7 @@ from mumaris.text import clean_line, code_digits, line_fault
 
 WRONG_CODE = _("The code is wrong or was used already. Wait for the next code in the app, then enter that one.")
 WRONG_PASSKEY = _("The passkey was not accepted. Try again.")
+WRONG_RECOVERY_CODE = _("The recovery code is wrong or was used already. Enter another one, or use a passkey.")
 RECOVERY_CODE_LENGTH = 8
 
 
@@ -90,8 +91,17 @@ class ProofForm(forms.Form):
         except WrongProof:
             if cleaned["credential"]:
                 raise ValidationError(WRONG_PASSKEY, code="wrong") from None
-            self.add_error("code", ValidationError(WRONG_CODE, code="wrong"))
+            self.add_error("code", ValidationError(self.wrong_code, code="wrong"))
         return cleaned
+
+    @property
+    def wrong_code(self) -> str:
+        return WRONG_CODE if second_step.factors_of(self.user).totp else WRONG_RECOVERY_CODE
+
+    def ask_for_recovery_code(self) -> None:
+        """Speak to somebody who has passkeys and no app: of codes there are the recovery codes alone."""
+        code = self.fields["code"]
+        code.label, code.help_text = _("Recovery code"), _("8 digits of a recovery code, if you cannot use a passkey.")
 
     def prove(self, cleaned):
         if cleaned["credential"]:

@@ -56,9 +56,12 @@ def refuse_proof(request, template: str, form):
 
 def show_proof_page(request, template: str, form, *, is_locked: bool = False):
     """Show the page with what its user can prove; a refused try is a 429 that names its end."""
+    factors = second_step.factors_of(form.user)
+    if not factors.totp:
+        form.ask_for_recovery_code()
     context = {
         "form": form,
-        "has_passkeys": bool(second_step.factors_of(form.user).passkeys),
+        "has_passkeys": bool(factors.passkeys),
         "next": get_next_redirect_url(request),
         "is_locked": is_locked,
     }

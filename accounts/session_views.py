@@ -1,7 +1,6 @@
 """The devices that a person is signed in on, and the session that goes on while a long form is filled in."""
 
 from django.contrib import messages
-from django.http import Http404
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -24,7 +23,9 @@ def sessions(request):
     try:
         session_list.end_session(user=request.user, name=request.POST.get("session", ""))
     except NoSuchSession:
-        raise Http404 from None
+        # Ended in another tab, or never this person's: the answer is the same.
+        messages.warning(request, _("This device is signed out already."))
+        return redirect("account_sessions")
     return say_ended(request, 1)
 
 

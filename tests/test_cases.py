@@ -428,6 +428,16 @@ def test_case_is_decided_once(case, senior):
     assert StaffCase.objects.get().state == State.CONFIRMED
 
 
+def test_second_tap_on_the_same_button_is_no_fault(case, senior):
+    here = signed_in(senior)
+    answers = [
+        here.post(case_page(case), {"action": action}, follow=True) for action in ("confirm", "confirm", "refuse")
+    ]
+    pages = [answer.content.decode() for answer in answers]
+    assert "The case was confirmed and done." in pages[0]
+    assert ["decided on, stopped by its owner" in page for page in pages] == [False, False, True]
+
+
 def test_case_expires_after_72_hours(case, senior, member, supporter):
     with time_machine.travel(timezone.now() + timedelta(hours=72, seconds=1), tick=False):
         with pytest.raises(cases.CaseDecided):

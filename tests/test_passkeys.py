@@ -359,6 +359,30 @@ def test_recovery_codes_open_an_account_whose_passkey_is_lost(client, member, ke
     assert is_signed_in(client)
 
 
+CODE_WORDS = {
+    "ar": (
+        "8 أرقام من رمز استرداد، إذا تعذّر عليك استخدام مفتاح المرور.",
+        "رمز الاسترداد غير صحيح أو سبق استخدامه.",
+        "تطبيق المصادقة",
+    ),
+    "en": (
+        "8 digits of a recovery code, if you cannot use a passkey.",
+        "The recovery code is wrong or was used already.",
+        "authenticator app",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_who_has_passkeys_alone_is_not_asked_for_an_app(client, member, key, language):
+    asked, told, foreign = CODE_WORDS[language]
+    sign_in(client, member.email)
+    page = client.get(url(STEP, language=language)).content.decode()
+    assert asked in page
+    assert foreign not in page
+    assert told in client.post(url(STEP, language=language), {"code": "12345678"}).content.decode()
+
+
 # --- A question serves once, and what it was asked for ------------------------------------------------
 
 
