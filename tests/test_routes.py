@@ -249,12 +249,17 @@ def test_closed_page_takes_no_post_of_a_visitor(client, name):
         "account_signup",
         "account_email_verification_sent",
         "account_login",
-        "account_reset_password",
     ],
 )
 def test_page_for_visitors_leads_a_member_to_the_profile(client, member, name):
     client.force_login(member)
     assert client.get(url(name)).url == url("profile")
+
+
+def test_reset_leads_a_member_to_the_change_of_password(client, member):
+    """Mails that ask whether it was not you have its button, and their reader may be signed in."""
+    client.force_login(member)
+    assert client.get(url("account_reset_password")).url == url("account_change_password")
 
 
 def test_well_known_address_leads_to_the_change_of_password(client):
