@@ -75,6 +75,11 @@ def restore(stack: Stack, folder: Path):
         archive.extractall(stack.folder, filter="data")
 
 
+def count_notices(stack: Stack) -> int:
+    """Return how many notices of a changed password have left: a sign-in of another test has mails of its own."""
+    return sum("تغيير كلمة المرور" in str(mail["Subject"]) for mail in stack.mails())
+
+
 @pytest.fixture(scope="module")
 def restored(tmp_path_factory):
     """A portal that lived on after its backup, lost everything, and was restored; what was known before."""
@@ -97,7 +102,7 @@ def restored(tmp_path_factory):
         (stack.folder / "files" / key).unlink()
         ask(stack, "DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         restore(stack, folder)
-        sent = len(stack.mails())
+        sent = count_notices(stack)
         settled = stack.manage("after_restore", "--since", since)
         start(stack, *WEB)
         yield {
@@ -128,7 +133,7 @@ def test_mail_that_had_left_leaves_no_second_time(restored):
     stack = restored["stack"]
     stack.manage("deliver_mail", "--once")
 
-    assert len(stack.mails()) == restored["sent"]
+    assert count_notices(stack) == restored["sent"]
     assert ask(stack, "SELECT state, error FROM mail_outbox WHERE error <> ''") == [("given_up", "restored")]
 
 
