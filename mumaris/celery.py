@@ -1,15 +1,18 @@
 """Celery carries ids of outbox rows, and what beat starts. Its settings are the CELERY_* names in settings.py."""
 
+import gc
 import os
 from datetime import timedelta
 from functools import cached_property
 from logging import captureWarnings
 from logging.config import dictConfig
 
+from billiard.process import current_process
 from celery import Celery, signals
 from kombu.transport.redis import Channel
 
 from mumaris.logs import work
+from mumaris.metrics_folder import close_folder, open_folder, take_place
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mumaris.settings")
 # What a worker holds when its broker goes away is in the outbox or comes again by beat. Handing it back through the
@@ -19,6 +22,12 @@ Channel.do_restore = False
 
 class QuietCelery(Celery):
     """Prints no banner: what stands in the logs is one line of JSON a record."""
+
+    @cached_property
+    def Worker(self):  # noqa: N802  (Celery's name)
+        # A worker alone asks for this class, before it loads what counts.
+        open_folder()
+        return super().Worker
 
     @cached_property
     def Beat(self):  # noqa: N802  (Celery's name)
@@ -47,11 +56,31 @@ def check_start(**kwargs):
     stop_unsafe_start()
 
 
+@signals.worker_before_create_process.connect
+def share_memory(**kwargs):
+    """Load before the fork what every mail needs, and keep the collector's marks from copying it."""
+    from django.urls import get_resolver
+
+    _ = get_resolver().url_patterns
+    gc.collect()
+    gc.freeze()
+
+
+@signals.worker_process_init.connect
+def count_in_place(**kwargs):
+    take_place(current_process().index)
+
+
 @signals.worker_ready.connect
 def serve(**kwargs):
     from mumaris.metrics_server import serve_metrics
 
     serve_metrics()
+
+
+@signals.worker_shutdown.connect
+def stop_counting(**kwargs):
+    close_folder()
 
 
 # --- Logs ---------------------------------------------------------------------------------------

@@ -1,11 +1,9 @@
 """gunicorn -c python:mumaris.gunicorn mumaris.wsgi; what the command line says comes before this."""
 
 import os
-import shutil
-import tempfile
-from pathlib import Path
 
 from mumaris.logs import describe_logging
+from mumaris.metrics_folder import MEMORY, close_folder, open_folder, take_place
 
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
@@ -25,14 +23,9 @@ logconfig_dict = describe_logging(debug=False)
 # Nobody steers it over a socket, and the image has no home to put one in.
 control_socket_disable = True
 # The heartbeat file must not wait for a disk.
-if Path("/dev/shm").is_dir():  # noqa: S108  (nothing is shared through it)
-    worker_tmp_dir = "/dev/shm"  # noqa: S108
-else:
-    worker_tmp_dir = None
-
-if os.environ.get("METRICS_PORT", "0") not in {"", "0"}:
-    # What the web processes count, in memory and new at every start; read before the application is loaded.
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="mumaris-metrics-", dir=worker_tmp_dir)
+worker_tmp_dir = MEMORY
+# Before the application is loaded.
+open_folder()
 
 
 def pre_fork(server, worker):
@@ -42,7 +35,7 @@ def pre_fork(server, worker):
 
 
 def post_fork(server, worker):
-    os.environ["METRICS_PLACE"] = str(worker.place)
+    take_place(worker.place)
 
 
 def post_worker_init(worker):
@@ -52,4 +45,4 @@ def post_worker_init(worker):
 
 
 def on_exit(server):
-    shutil.rmtree(os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""), ignore_errors=True)
+    close_folder()

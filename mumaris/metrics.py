@@ -12,7 +12,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-    # By the place of a web process and not by its id: its successor counts on, and files never pile up.
+    # By the place of a process and not by its id (mumaris/metrics_folder.py).
     values.ValueClass = values.MultiProcessValue(lambda: os.environ.get("METRICS_PLACE", "main"))
 
 RESPONSES = Counter("mumaris_responses", "Answers by status", ["status"])

@@ -260,12 +260,13 @@ CONTENT_SECURITY_POLICY = content_security_policy(recaptcha_on=RECAPTCHA_ON)
 
 # Libraries that send mail get the outbox; only mumaris/mail/delivery.py talks to the transport.
 EMAIL_BACKEND = "mumaris.mail.backend.OutboxBackend"
+SMTP_TRANSPORT = "mumaris.mail.transport.Transport"
 EMAIL_URL = env.str("EMAIL_URL", "mailbox://") if DEBUG else env.str("EMAIL_URL")
 if EMAIL_URL == "mailbox://":
     MAIL_TRANSPORT = "mumaris.mail.mailbox.MailboxBackend"
 else:
     _email = env.dj_email_url("EMAIL_URL", EMAIL_URL)
-    MAIL_TRANSPORT = _email["EMAIL_BACKEND"]
+    MAIL_TRANSPORT = _email["EMAIL_BACKEND"].replace("django.core.mail.backends.smtp.EmailBackend", SMTP_TRANSPORT)
     EMAIL_HOST, EMAIL_PORT = _email["EMAIL_HOST"], _email["EMAIL_PORT"]
     EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_USER"], _email["EMAIL_HOST_PASSWORD"]
     EMAIL_USE_TLS, EMAIL_USE_SSL = _email["EMAIL_USE_TLS"], _email["EMAIL_USE_SSL"]

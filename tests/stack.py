@@ -159,7 +159,7 @@ class Stack:
         celery = "celery -A mumaris"
         modules = {
             "web": gunicorn,
-            "worker": f"{celery} worker --pool threads --concurrency 4 --loglevel INFO --hostname {name}@%h",
+            "worker": f"{celery} worker --concurrency 4 --loglevel INFO --hostname {name}@%h",
             "beat": f"{celery} beat --schedule {self.folder / 'beat'} --pidfile= --loglevel INFO",
         }
         if name.startswith("sweeper"):

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 import uuid
+from contextlib import suppress
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -267,6 +268,29 @@ def test_slow_server_is_cut_off_at_the_deadline(member, smtp, monkeypatch):
         deliver()
     assert time.monotonic() - start < 2
     assert Outbox.objects.waiting().count() == 1
+
+
+def drip_greeting(listener):
+    """One more line of a greeting that has no end, so often that no step takes long."""
+    with suppress(OSError):
+        visitor, _address = listener.accept()
+        with visitor:
+            while True:
+                visitor.sendall(b"220-wait\r\n")
+                time.sleep(0.1)
+
+
+def test_greeting_without_an_end_is_cut_off_at_the_deadline(member, smtp, settings, monkeypatch):
+    monkeypatch.setattr(delivery, "DEADLINE", 0.5)
+    queue_notice(member)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        settings.EMAIL_PORT = listener.getsockname()[1]
+        threading.Thread(target=drip_greeting, args=[listener], daemon=True).start()
+        start = time.monotonic()
+        with pytest.raises(ServerAway):
+            deliver()
+    assert time.monotonic() - start < 5
+    assert Outbox.objects.waiting().get().leased_until is None
 
 
 def test_allauth_mails_through_the_same_door(member, smtp):

@@ -6,13 +6,12 @@ rows and sets a lease, and the end is recorded only by the holder of that lease.
 
 import logging
 import smtplib
-import socket
-import threading
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import contextmanager, suppress
+from contextlib import nullcontext
 from datetime import timedelta
+from functools import partial
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
@@ -22,6 +21,7 @@ from mumaris import clock
 from mumaris.mail.kinds import find_kind, get_kind, nothing
 from mumaris.mail.models import Lane, Outbox
 from mumaris.mail.render import render_message
+from mumaris.mail.transport import deadline
 from mumaris.metrics import MAIL_TIME, MAILS
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 # Rows of one claim and one conversation with the mail server. Few: a code that comes meanwhile waits for them.
 BATCH = 10
 LEASE = timedelta(seconds=90)
-# Seconds. EMAIL_TIMEOUT holds for each step; a server that drips bytes must not outlast the lease.
+# Seconds for the whole conversation about one mail.
 DEADLINE = 60
 # Less than this is renewed before a mail is sent: what DEADLINE allows, and some.
 LEASE_LEFT = timedelta(seconds=75)
@@ -184,7 +184,7 @@ def insist(act: Callable[[], None]) -> None:
 def hand_over(message: EmailMessage, server) -> None:
     """Send, and sort what can go wrong into the recipient's fault and the server's. Raises either."""
     try:
-        with deadline(server):
+        with deadline(server, DEADLINE):
             server.open()
             server.send_messages([message])
     except smtplib.SMTPRecipientsRefused as error:
@@ -206,28 +206,12 @@ def sort_refusal(server, code: int, reason: bytes) -> Exception:
     return RecipientRefused(code, reason)
 
 
-@contextmanager
-def deadline(server):
-    """Cut the conversation with the mail server when it takes longer than DEADLINE."""
-    timer = threading.Timer(DEADLINE, cut_off, [server])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-def cut_off(server) -> None:
-    smtp = getattr(server, "connection", None)
-    with suppress(OSError, AttributeError):
-        smtp.sock.shutdown(socket.SHUT_RDWR)
-
-
 def record_end(row: Outbox, state: str, *, error: str = "") -> None:
     """Record the end of a row and tell its kind, in one transaction. The sealed message is wiped."""
     row.error = error
-    with transaction.atomic():
+    conclude = find_conclusion(row, state)
+    # One statement needs no transaction around it, and most mails are notices, which need no more.
+    with transaction.atomic() if conclude else nullcontext():
         ended = (
             Outbox.objects.waiting()
             .filter(pk=row.pk, lease=row.lease)
@@ -240,23 +224,27 @@ def record_end(row: Outbox, state: str, *, error: str = "") -> None:
                 leased_until=None,
             )
         )
-        if ended:
-            tell_kind(row, state)
+        if ended and conclude:
+            tell_kind(row, conclude)
     if ended:
         count_outcome(row, state)
 
 
-def tell_kind(row: Outbox, state: str) -> None:
-    """Let the kind draw its conclusion. One that cannot is logged: the mail has left, or never will."""
+def find_conclusion(row: Outbox, state: str) -> Callable[[], None] | None:
+    """Return what the row's kind draws from this end, if it draws anything."""
     kind = find_kind(row.kind)
-    if state == State.DROPPED or (state == State.SENT and kind.accepted is nothing):
-        return
+    if state == State.DROPPED:
+        return None
+    if state == State.SENT:
+        return partial(kind.accepted, row) if kind.accepted is not nothing else None
+    return partial(kind.failed, row, state) if kind.failed is not nothing else None
+
+
+def tell_kind(row: Outbox, conclude: Callable[[], None]) -> None:
+    """Let the kind draw its conclusion. One that cannot is logged: the mail has left, or never will."""
     try:
         with transaction.atomic():
-            if state == State.SENT:
-                kind.accepted(row)
-            else:
-                kind.failed(row, state)
+            conclude()
     except DATABASE_AWAY:
         raise
     except Exception as error:  # noqa: BLE001  (what a poison row refers to may not be there)

@@ -1,7 +1,7 @@
 """Writes a mail at sending time, in the recipient's stored language: text and HTML of the same words."""
 
 from django.conf import settings
-from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.core.mail import EmailMessage, EmailMultiAlternatives, SafeMIMEMultipart
 from django.template.loader import render_to_string
 from django.utils import translation
 
@@ -24,6 +24,17 @@ class SealedMessage(EmailMessage):
         return linesep.encode().join(self.content.splitlines())
 
 
+class WrittenMessage(EmailMultiAlternatives):
+    """A message that brings the mark between its parts: Python else reads both through for one that is free."""
+
+    mark: str
+
+    def message(self) -> SafeMIMEMultipart:
+        message = super().message()
+        message.set_boundary(self.mark)
+        return message
+
+
 def render_message(row: Outbox, kind: Kind) -> EmailMessage | None:
     """Return the message of a row, or None when it is no longer needed."""
     if row.sealed_message is not None:
@@ -33,7 +44,7 @@ def render_message(row: Outbox, kind: Kind) -> EmailMessage | None:
         return letter and compose(row, letter)
 
 
-def compose(row: Outbox, letter: Letter) -> EmailMultiAlternatives:
+def compose(row: Outbox, letter: Letter) -> WrittenMessage:
     """Return the multipart message of a letter in the active language."""
     language = translation.get_language()
     context = {
@@ -44,7 +55,7 @@ def compose(row: Outbox, letter: Letter) -> EmailMultiAlternatives:
         "base_url": settings.BASE_URL,
         "contact": settings.CONTACT,
     }
-    message = EmailMultiAlternatives(
+    message = WrittenMessage(
         subject=letter.subject,
         body=render_to_string("mail/letter.txt", context).strip() + "\n",
         to=[row.recipient],
@@ -54,5 +65,6 @@ def compose(row: Outbox, letter: Letter) -> EmailMultiAlternatives:
             "Auto-Submitted": "auto-generated",
         },
     )
+    message.mark = f"=={row.id.hex}=="
     message.attach_alternative(render_to_string("mail/letter.html", context), "text/html")
     return message

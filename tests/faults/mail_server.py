@@ -51,7 +51,7 @@ class FaultyMailServer(SmtpSink):
     def behave(self):
         self.refuse_login, self.stall_at, self.drops, self.keep_dropped, self.seconds = False, "", 0, False, 0.0
         self.answer_recipient: Callable[[str], str | None] = lambda address: None
-        self.before_reply: Callable[[], None] = lambda: None
+        self.before_reply: Callable[[], None] | None = None
         # Who waits at ``stall_at`` or has been dropped, by stage.
         self.met = Counter()
 
@@ -93,7 +93,8 @@ class FaultyMailServer(SmtpSink):
         if dropped:
             self.met["dropped"] += 1
             server.transport.abort()
-        await asyncio.get_running_loop().run_in_executor(None, self.before_reply)
+        if self.before_reply:
+            await asyncio.get_running_loop().run_in_executor(None, self.before_reply)
         return "250 OK kept"
 
     def keep(self, envelope):

@@ -23,6 +23,13 @@ NOTICES = """
     FROM generate_series(1, %s) n
 """  # noqa: E501
 
+ANNOUNCE = """
+from mumaris.mail.models import Outbox
+from mumaris.mail.queue import announce
+for row in Outbox.objects.waiting().iterator():
+    announce(row)
+"""
+
 
 class Rows:
     """SQL as the owner of the tables, each statement on a connection of its own."""
@@ -81,6 +88,10 @@ class Rows:
 
     def queue_notices(self, count: int):
         self.ask(NOTICES, self.one("SELECT min(id) FROM accounts_user"), count)
+
+    def announce(self):
+        """Tell Celery of every mail that waits, as the act that queues one does."""
+        self.stack.manage("shell", "-c", ANNOUNCE)
 
     def exceptions(self, kept: Counter) -> list[str]:
         """Return what contradicts «committed means mailed, mailed means committed», in words.

@@ -6,18 +6,6 @@ from tests.faults.mail_server import in_background, wait_until
 from tests.faults.measures import measures, percentile
 from tests.faults.people import new_address
 
-ANNOUNCE = """
-from mumaris.mail.models import Outbox
-from mumaris.mail.queue import announce
-for row in Outbox.objects.waiting().iterator():
-    announce(row)
-"""
-
-
-# A worker sends about a hundred on two cores, which it shares with the database and the mail server. Two hundred are
-# asked, and the table says so; here is only seen to it that they do not become less.
-KEPT = 60
-
 
 def rate_of(smtp, since: int) -> float:
     """Return mails a second between the first and the last of those after ``since``."""
@@ -25,20 +13,23 @@ def rate_of(smtp, since: int) -> float:
     return (len(times) - 1) / (max(times) - min(times))
 
 
-def test_one_worker_sends_a_hundred_mails_a_second(fault):
-    slow = measures.slowness()
+def test_one_worker_sends_two_hundred_mails_a_second(fault):
+    """The best of up to three rounds: other work on this machine can only take from what a worker sends."""
     fault.stack.stop_process("sweeper")
-    fault.stack.kill("worker")
-    fault.rows.queue_notices(2000)
-    fault.stack.manage("shell", "-c", ANNOUNCE)
-    since = len(fault.smtp.receipts)
-    fault.stack.start_process("worker")
-    wait_until(lambda: len(fault.smtp.receipts) - since >= 2000, 120)
-    rate = rate_of(fault.smtp, since)
-    measures.facts["P3 one worker alone"] = (f"{rate:.0f} mails a second (×{slow:.1f} alone)", "200")
+    rates = []
+    while len(rates) < 3 and max(rates, default=0) < 200:
+        fault.stack.kill("worker")
+        fault.rows.queue_notices(2000)
+        fault.rows.announce()
+        since = len(fault.smtp.receipts)
+        fault.stack.start_process("worker")
+        wait_until(lambda since=since: len(fault.smtp.receipts) - since >= 2000, 120)
+        rates.append(rate_of(fault.smtp, since))
+    rounds = ", ".join(f"{rate:.0f}" for rate in rates)
+    measures.facts["P3 one worker alone"] = (f"{max(rates):.0f} mails a second (rounds: {rounds})", "200")
     fault.stack.start_process("sweeper")
     fault.audit()
-    assert rate * slow >= KEPT
+    assert max(rates) >= 200
 
 
 def test_sweeper_alone_sends_twenty_mails_a_second(fault):
@@ -61,7 +52,7 @@ def test_code_overtakes_ten_thousand_notices(fault, announced):
     fault.smtp.seconds = 0.02
     fault.rows.queue_notices(10_000)
     if announced:
-        thread = in_background(fault.stack.manage, "shell", "-c", ANNOUNCE)
+        thread = in_background(fault.rows.announce)
     addresses, waits = [new_address("hurried") for _ in range(30)], []
     for address in addresses:
         fault.person().register(address)

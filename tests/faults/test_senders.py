@@ -23,9 +23,15 @@ def standing_still(stack, *names: str):
                 os.killpg(stack.processes[name].pid, signal.SIGCONT)
 
 
+def register(fault, address: str):
+    """A web process that has just missed Redis tells Celery nothing, and the sweeper stands still here."""
+    fault.person().register(address)
+    fault.rows.announce()
+
+
 def kill_before_data(fault, address: str):
     fault.smtp.stall_at = "DATA"
-    fault.person().register(address)
+    register(fault, address)
     wait_until(lambda: fault.smtp.met["DATA"])
     fault.stack.kill("worker")
     fault.smtp.behave()
@@ -36,7 +42,7 @@ def kill_after_250(fault, address: str):
     lock = contextlib.ExitStack()
     fault.smtp.before_reply = lambda: lock.enter_context(fault.rows.lock("mail_outbox", "EXCLUSIVE"))
     with lock:
-        fault.person().register(address)
+        register(fault, address)
         wait_until(lambda: fault.rows.one("SELECT count(*) FROM pg_locks WHERE NOT granted"))
         fault.stack.kill("worker")
         fault.smtp.behave()
@@ -45,7 +51,7 @@ def kill_after_250(fault, address: str):
 def kill_between_claim_and_connect(fault, address: str):
     """The worker has claimed the row and waits for the challenge to write the mail."""
     with standing_still(fault.stack, "worker"):
-        fault.person().register(address)
+        register(fault, address)
         with fault.rows.lock("accounts_challenge", "ACCESS EXCLUSIVE"):
             os.killpg(fault.stack.processes["worker"].pid, signal.SIGCONT)
             wait_until(lambda: fault.rows.leased(address))

@@ -1,0 +1,24 @@
+"""Where the processes of one service count together: a folder in memory, new at every start, and a place for each."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+# What is written there never waits for a disk.
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  (nothing is shared through it)
+
+
+def open_folder() -> None:
+    """Make the folder, when METRICS_PORT says that somebody asks; before mumaris/metrics.py is loaded."""
+    if os.environ.get("METRICS_PORT", "0") not in {"", "0"}:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="mumaris-metrics-", dir=MEMORY)
+
+
+def take_place(place: int) -> None:
+    """Count in this place from now on: the successor of a process counts on, and files never pile up."""
+    os.environ["METRICS_PLACE"] = str(place)
+
+
+def close_folder() -> None:
+    shutil.rmtree(os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""), ignore_errors=True)
