@@ -2,11 +2,15 @@
 
 Hashes side by side fight for memory bandwidth: a flood of sign-ins would hold every thread, and with
 them every page. Behind this gate the machine does more sign-ins a second, and other pages stay quick.
+All are made by one thread, which stands back for the pages.
 """
 
+import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TypeVar
 
 from mumaris.origin import current_origin
 
@@ -15,25 +19,42 @@ from mumaris.origin import current_origin
 QUEUE = 7
 # Seconds after which a refused visitor may find the queue shorter.
 RETRY_AFTER = 2
+# How far hashes stand back (setpriority) where pages want the same cores. On an idle machine it costs nothing.
+NICENESS = 10
 
+Result = TypeVar("Result")
 _places = threading.BoundedSemaphore(QUEUE + 1)
-_turn = threading.Lock()
 # Those who only look take a place for a moment: one at a time, so that looking never fills the queue.
 _looking = threading.Lock()
+
+
+def _step_back() -> None:
+    """Linux keeps a niceness for each thread; where threads have none, hashes run as everything else."""
+    with suppress(OSError):
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread)))
+
+
+def _open_gate() -> None:
+    global _hasher  # noqa: PLW0603
+    _hasher = ThreadPoolExecutor(1, thread_name_prefix="hashes", initializer=_step_back)
+
+
+_open_gate()
+# A fork has no thread but its own.
+os.register_at_fork(after_in_child=_open_gate)
 
 
 class TooBusy(Exception):
     """The queue is full: the page answers 503. A try is counted only where two take the last place at once."""
 
 
-@contextmanager
-def hashing_turn() -> Iterator[None]:
-    """Wait for the turn to hash. Raises TooBusy at once when a request finds the queue full; commands wait."""
+def hash_in_turn(act: Callable[[], Result]) -> Result:
+    """Hash when the turn comes. Raises TooBusy at once when a request finds the queue full; commands wait."""
     if not _places.acquire(blocking=current_origin().request is None):
         raise TooBusy
     try:
-        with _turn:
-            yield
+        return _hasher.submit(act).result()
     finally:
         _places.release()
 

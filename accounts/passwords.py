@@ -8,6 +8,7 @@ No password is ever changed but for NFC, so that é typed as one or as two code 
 import re
 import threading
 import unicodedata
+from functools import partial
 from math import prod
 
 from django.contrib.auth.hashers import Argon2PasswordHasher
@@ -17,7 +18,7 @@ from hijridate import Gregorian
 from zxcvbn import matching, zxcvbn
 
 from accounts import password_words as words
-from accounts.hashing_gate import hashing_turn
+from accounts.hashing_gate import hash_in_turn
 
 MIN_LENGTH = 8
 PHRASE_LENGTH = 15
@@ -77,12 +78,10 @@ class NormalisedArgon2Hasher(Argon2PasswordHasher):
     parallelism = 1
 
     def encode(self, password, salt):
-        with hashing_turn():
-            return super().encode(normalise(password), salt)
+        return hash_in_turn(partial(super().encode, normalise(password), salt))
 
     def verify(self, password, encoded):
-        with hashing_turn():
-            return super().verify(normalise(password), encoded)
+        return hash_in_turn(partial(super().verify, normalise(password), encoded))
 
 
 class PasswordRule:

@@ -1,13 +1,18 @@
 """A flood of passwords: one hash at a time, a short queue, an answer at once for the rest, quick pages meanwhile."""
 
+import os
+import signal
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from django.contrib.auth.hashers import make_password
 from django.db import connection
 from django.test import Client, RequestFactory
 
-from accounts.hashing_gate import QUEUE, TooBusy, hashing_turn
+from accounts.hashing_gate import NICENESS, QUEUE, TooBusy, hash_in_turn
 from accounts.models import Throttle
 from mumaris.origin import working_for
 from tests.journey import answer_visual_code, url
@@ -22,6 +27,17 @@ def hash_for_request():
             return bool(make_password("Some-Pass-Phrase-7"))
         except TooBusy:
             return False
+
+
+@contextmanager
+def long_hash(pool):
+    begun, done = threading.Event(), threading.Event()
+    pool.submit(hash_in_turn, lambda: begun.set() or done.wait(60))
+    begun.wait(60)
+    try:
+        yield
+    finally:
+        done.set()
 
 
 def test_request_beyond_the_queue_is_refused_at_once():
@@ -53,13 +69,12 @@ def test_flood_of_sign_ins_is_answered_and_other_pages_meanwhile(member):
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(len(posts)) as pool:
+    with ThreadPoolExecutor(len(posts) + 1) as pool, long_hash(pool):
         # While one hash takes its time, the queue fills and everybody else is answered.
-        with hashing_turn():
-            flood = [pool.submit(answered_by, post) for post in posts]
-            while sum(answer.done() for answer in flood) < len(posts) - QUEUE:
-                assert Client().get(url("account_login")).status_code == 200
-        answers = [answer.result() for answer in flood]
+        flood = [pool.submit(answered_by, post) for post in posts]
+        while sum(answer.done() for answer in flood) < len(posts) - QUEUE:
+            assert Client().get(url("account_login")).status_code == 200
+    answers = [answer.result() for answer in flood]
     statuses = [answer.status_code for answer in answers]
     assert set(statuses) == {200, 503}
     assert statuses.count(200) <= QUEUE
@@ -68,3 +83,24 @@ def test_flood_of_sign_ins_is_answered_and_other_pages_meanwhile(member):
     assert '<html lang="ar" dir="rtl">' in refused[0].content.decode()
     # Whoever was refused at the door was not counted either.
     assert Throttle.objects.filter(kind="sign-in").count() < len(statuses)
+
+
+def test_hashes_stand_back_for_pages():
+    ours = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    theirs = hash_in_turn(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    assert theirs == max(ours, NICENESS)
+
+
+def test_process_that_was_forked_hashes():
+    """gunicorn and Celery load everything before they fork; the thread that hashes stays behind."""
+    assert hash_in_turn(lambda: True)
+    if (child := os.fork()) == 0:
+        os._exit(0 if hash_in_turn(lambda: True) else 1)
+    end = time.monotonic() + 30
+    while (ended := os.waitpid(child, os.WNOHANG)) == (0, 0):
+        if time.monotonic() > end:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            pytest.fail("it waits for a thread that it does not have")
+        time.sleep(0.05)
+    assert ended[1] == 0

@@ -104,7 +104,7 @@ class Measures:
 
 
 def row(promise: str, measured: str, asked: str) -> str:
-    return f"{promise:4}{measured:104}{asked}".rstrip()
+    return f"{promise:4}{measured:108}  {asked}".rstrip()
 
 
 measures = Measures()

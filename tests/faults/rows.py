@@ -82,6 +82,13 @@ class Rows:
             address,
         )
 
+    def end_leases(self, addresses: list[str]):
+        """Let the 90 seconds pass for which a sender holds the mails to these addresses."""
+        self.ask(
+            "UPDATE mail_outbox SET leased_until = now() WHERE recipient = ANY(%s) AND leased_until > now()",
+            addresses,
+        )
+
     def settle(self, seconds: float = 60):
         """Wait until no mail waits."""
         wait_until(lambda: not self.waiting(), seconds, what=f"{self.waiting()} mails wait")

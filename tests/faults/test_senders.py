@@ -63,7 +63,7 @@ KILLS = [kill_before_data, kill_after_250, kill_between_claim_and_connect]
 
 @pytest.fixture(scope="module")
 def killed(stack):
-    """All three deaths, one after the other, so that the leases of the dead run out together."""
+    """All three deaths, one after the other, and the end of what the dead held."""
     from tests.faults.conftest import Fault
 
     deaths = {}
@@ -73,6 +73,7 @@ def killed(stack):
             kill(fault, address)
         stack.start_process("worker")
         deaths[kill] = fault, address
+    fault.rows.end_leases([address for _fault, address in deaths.values()])
     return deaths
 
 
