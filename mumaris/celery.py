@@ -7,6 +7,7 @@ from functools import cached_property
 from logging import captureWarnings
 from logging.config import dictConfig
 
+import billiard.pool
 from billiard.process import current_process
 from celery import Celery, signals
 from kombu.transport.redis import Channel
@@ -18,6 +19,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mumaris.settings")
 # What a worker holds when its broker goes away is in the outbox or comes again by beat. Handing it back through the
 # connection that has just been lost ends the worker in kombu 5.7 (AttributeError: … has no attribute 'hostname').
 Channel.do_restore = False
+# Tenths of a second. A child that ends waits until its parent has counted every result; one that ends while tasks come
+# in counts too few (celery 5.7) and would wait half a minute. No task of ours has a result.
+billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 10
 
 
 class QuietCelery(Celery):
