@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import time
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -113,6 +114,54 @@ def test_proxy_takes_what_the_portal_answers_itself():
     limit = int(re.search(r"client_max_body_size (\d+)m;", SOURCE.read_text())[1]) * 1024 * 1024
 
     assert MAX_REQUEST < limit < 1.2 * MAX_REQUEST
+
+
+def begin_upload(proxy: Proxy, length: int):
+    """Say that a long body comes, and send its first byte."""
+    connection = proxy.connect()
+    connection.putrequest("POST", "/ar/accounts/login/")
+    connection.putheader("Content-Length", str(length))
+    connection.endheaders(b"x")
+    return connection
+
+
+def test_slow_uploads_of_one_address_leave_room_for_others(proxied):
+    _stack, proxy = proxied
+    fine = 19 * 1024 * 1024
+    slow = [begin_upload(proxy, fine) for _ in range(4)]
+    try:
+        status, headers, text = 0, {}, ""
+        end = time.monotonic() + 30
+        while status != 503 and time.monotonic() < end:
+            # The first four may still be on their way; a fifth that is taken waits for its body, and is let go.
+            status, headers, text = answer_of(begin_upload(proxy, fine))
+        assert (status, headers.get("Retry-After")) == (503, "30")
+        assert 'lang="ar"' in text
+        form = proxy.ask("/ar/accounts/login/", method="POST", body=b"login=nobody")
+        assert form[0] == 403, "a form is short, and reaches the portal"
+    finally:
+        for connection in slow:
+            connection.close()
+
+
+def answer_of(connection) -> tuple[int, dict, str]:
+    connection.sock.settimeout(1)
+    try:
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read().decode()
+    except TimeoutError:
+        return 0, {}, ""
+    finally:
+        connection.close()
+
+
+def test_request_id_is_the_proxys_and_what_is_ill_is_told_inside(proxied):
+    _stack, proxy = proxied
+    _status, headers, _text = proxy.ask("/ar/accounts/login/", X_Request_ID="chosen-by-a-visitor")
+
+    assert re.fullmatch(r"[0-9a-f]{32}", headers["X-Request-ID"])
+    assert proxy.ask("/healthz")[0] == 200
+    assert [proxy.ask("/readyz", tls=tls)[0] for tls in (True, False)] == [404, 404]
 
 
 @pytest.mark.parametrize("path", ["/413.html", "/503.html"])
