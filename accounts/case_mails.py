@@ -5,7 +5,8 @@ from django.utils.translation import gettext as _
 
 from accounts.cases import ASKED_MAIL, CONFIRMED_MAIL, REFUSED_MAIL
 from accounts.email_change_mails import say_undo_lifetime
-from accounts.mails import greet, language_of_owner, page_url, requested_at, undo_button, user_of
+from accounts.mail_owners import language_of_owner, user_of
+from accounts.mails import greet, page_url, requested_at, undo_button
 from accounts.models import StaffCase
 from mumaris.mail.kinds import Kind, Letter, register
 from mumaris.mail.models import Lane, Outbox

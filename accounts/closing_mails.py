@@ -4,7 +4,8 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from accounts.closing import MERGED_MAIL
-from accounts.mails import greet, language_of_owner, page_url, requested_at, user_of
+from accounts.mail_owners import language_of_owner, user_of
+from accounts.mails import greet, page_url, requested_at
 from accounts.models import User
 from mumaris.mail.kinds import Kind, Letter, register
 from mumaris.mail.models import Lane, Outbox

@@ -5,7 +5,8 @@ from django.utils.translation import gettext as _
 
 from accounts.disowning import DISOWNED_MAIL, link_ends_at, not_me_token
 from accounts.known_devices import NEW_DEVICE_MAIL
-from accounts.mails import greet, language_of_owner, page_url, requested_at, user_of
+from accounts.mail_owners import language_of_owner, user_of
+from accounts.mails import greet, page_url, requested_at
 from accounts.models import KnownDevice
 from mumaris.mail.kinds import Kind, Letter, register
 from mumaris.mail.models import Lane, Outbox

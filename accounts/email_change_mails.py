@@ -7,20 +7,19 @@ from django.utils.translation import gettext as _
 
 from accounts import challenges
 from accounts.email_change import CHANGED_MAIL, CODE_MAIL, UNDONE_MAIL, WARNING_MAIL
+from accounts.mail_owners import language_of_owner, user_of
 from accounts.mails import (
     end_challenge,
     find_user,
     greet,
     keeping_change,
     language_of,
-    language_of_owner,
     open_challenge_of,
     page_url,
     requested_at,
     say_code_lifetime,
     start_clock,
     undo_button,
-    user_of,
     write_address_kept,
 )
 from accounts.models import Challenge, EmailChange

@@ -6,6 +6,7 @@ All are made by one thread, which stands back for the pages.
 """
 
 import os
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,28 +21,31 @@ QUEUE = 7
 # Seconds after which a refused visitor may find the queue shorter.
 RETRY_AFTER = 2
 # How far hashes stand back (setpriority) where pages want the same cores. On an idle machine it costs nothing.
-NICENESS = 10
+# More would let a flood of cheap pages starve whoever signs in.
+NICENESS = 5
 
 Result = TypeVar("Result")
-_places = threading.BoundedSemaphore(QUEUE + 1)
-# Those who only look take a place for a moment: one at a time, so that looking never fills the queue.
-_looking = threading.Lock()
 
 
 def _step_back() -> None:
-    """Linux keeps a niceness for each thread; where threads have none, hashes run as everything else."""
+    """Linux keeps a niceness for each thread; elsewhere, or where it may not be set, hashes run as everything else."""
+    if sys.platform != "linux":
+        return
     with suppress(OSError):
         thread = threading.get_native_id()
         os.setpriority(os.PRIO_PROCESS, thread, max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
 def _open_gate() -> None:
-    global _hasher  # noqa: PLW0603
+    global _places, _looking, _hasher  # noqa: PLW0603
+    _places = threading.BoundedSemaphore(QUEUE + 1)
+    # Those who only look take a place for a moment: one at a time, so that looking never fills the queue.
+    _looking = threading.Lock()
     _hasher = ThreadPoolExecutor(1, thread_name_prefix="hashes", initializer=_step_back)
 
 
 _open_gate()
-# A fork has no thread but its own.
+# A fork has no thread but its own, and nobody in it holds what others held.
 os.register_at_fork(after_in_child=_open_gate)
 
 

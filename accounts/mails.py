@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 
 from accounts import challenges, texts
 from accounts.email_change import undo_token
+from accounts.mail_owners import language_of_owner, user_of
 from accounts.models import Challenge, EmailChange, User
 from accounts.password_reset import RESET_MAIL, find_user, link_parts, record_asking
 from accounts.registration import CODE_MAIL
@@ -43,18 +44,6 @@ def open_challenge_of(row: Outbox) -> Challenge | None:
     return Challenge.objects.filter(
         pk=references["challenge"], generation=references["generation"], used_at=None, failure=""
     ).first()
-
-
-def user_of(row: Outbox) -> User:
-    """Return the user whom the row names, asked for once per row: its language and its words come from there."""
-    if not hasattr(row, "user"):
-        row.user = User.objects.get(pk=row.references["user"])
-    return row.user
-
-
-def language_of_owner(row: Outbox) -> str:
-    """Return the language of the user whom the row names, whatever address the mail goes to."""
-    return user_of(row).language
 
 
 def start_clock(row: Outbox) -> None:

@@ -13,7 +13,7 @@ from celery import Celery, signals
 from kombu.transport.redis import Channel
 
 from mumaris.logs import work
-from mumaris.metrics_folder import close_folder, open_folder, take_place
+from mumaris.metrics_folder import open_folder, take_place
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mumaris.settings")
 # What a worker holds when its broker goes away is in the outbox or comes again by beat. Handing it back through the
@@ -60,12 +60,20 @@ def check_start(**kwargs):
     stop_unsafe_start()
 
 
-@signals.worker_before_create_process.connect
+@signals.worker_init.connect
 def share_memory(**kwargs):
     """Load before the fork what every mail needs, and keep the collector's marks from copying it."""
+    from django.conf import settings
+    from django.template.loader import get_template
     from django.urls import get_resolver
+    from django.utils import translation
 
     _ = get_resolver().url_patterns
+    for name in ("mail/letter.txt", "mail/letter.html"):
+        get_template(name)
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            translation.gettext("")
     gc.collect()
     gc.freeze()
 
@@ -80,11 +88,6 @@ def serve(**kwargs):
     from mumaris.metrics_server import serve_metrics
 
     serve_metrics()
-
-
-@signals.worker_shutdown.connect
-def stop_counting(**kwargs):
-    close_folder()
 
 
 # --- Logs ---------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 import os
 
 from mumaris.logs import describe_logging
-from mumaris.metrics_folder import MEMORY, close_folder, open_folder, take_place
+from mumaris.metrics_folder import MEMORY, open_folder, take_place
 
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
@@ -42,7 +42,3 @@ def post_worker_init(worker):
     from mumaris.metrics_server import serve_metrics
 
     serve_metrics()
-
-
-def on_exit(server):
-    close_folder()

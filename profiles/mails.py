@@ -4,7 +4,8 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from accounts.mails import greet, language_of, page_url, requested_at, user_of
+from accounts.mail_owners import user_of
+from accounts.mails import greet, language_of, page_url, requested_at
 from mumaris.mail.kinds import Kind, Letter, register
 from mumaris.mail.models import Lane, Outbox
 from mumaris.text import format_moment

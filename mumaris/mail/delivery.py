@@ -105,7 +105,7 @@ def deliver_all(rows: list[Outbox], server, before_each: Callable[[], None]) -> 
 
 
 def claim_rows(*, limit: int = BATCH, probing: bool = False) -> list[Outbox]:
-    """Lease up to ``limit`` due rows to this sender."""
+    """Lease up to ``limit`` due rows to this sender. Each knows all: what they need can be asked for at once."""
     now = clock.now()
     # A probe asks whether the server takes any mail: a code that it alone refuses must not hold up all other lanes.
     order = ("next_at", "lane") if probing else ("lane", "next_at")
@@ -116,7 +116,7 @@ def claim_rows(*, limit: int = BATCH, probing: bool = False) -> list[Outbox]:
         if claimed:
             Outbox.objects.filter(pk__in=[row.pk for row in claimed]).update(**held)
     for row in claimed:
-        vars(row).update(held)
+        vars(row).update(held, claim=claimed)
     return claimed
 
 

@@ -6,7 +6,7 @@ from mumaris.breaker import Breaker
 
 logger = logging.getLogger(__name__)
 
-# A mail server that is away is the sweeper's to probe: threads that wait for it would hold the oldest codes.
+# A mail server that is away is the sweeper's to probe: processes that wait for it would hold the oldest codes.
 mail_server = Breaker(60)
 
 

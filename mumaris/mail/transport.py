@@ -3,6 +3,7 @@
 EMAIL_TIMEOUT holds for each step; a server that drips bytes would outlast every lease.
 """
 
+import os
 import smtplib
 import socket
 import ssl
@@ -35,7 +36,7 @@ class Transport(EmailBackend):
 
     @property
     def ssl_context(self) -> ssl.SSLContext:
-        return _trust()
+        return super().ssl_context if self.ssl_certfile or self.ssl_keyfile else _trust()
 
 
 @cache
@@ -47,7 +48,19 @@ def _trust() -> ssl.SSLContext:
 # --- Those that talk, and until when (time.monotonic) -------------------------------------------
 
 _ends: dict[object, float] = {}
+# Held while one is cut: else the cut could hit the next mail of the same conversation.
+_cutting = threading.Lock()
 _watch: threading.Thread | None = None
+
+
+def _forget_parent() -> None:
+    """What the parent of a fork talks about is not its child's, and nobody here holds its lock."""
+    global _cutting  # noqa: PLW0603
+    _cutting = threading.Lock()
+    _ends.clear()
+
+
+os.register_at_fork(after_in_child=_forget_parent)
 
 
 @contextmanager
@@ -58,7 +71,8 @@ def deadline(server, seconds: float) -> Iterator[None]:
     try:
         yield
     finally:
-        del _ends[server]
+        with _cutting:
+            _ends.pop(server, None)
 
 
 def _keep_watch() -> None:
@@ -71,13 +85,15 @@ def _keep_watch() -> None:
 
 def _look() -> None:
     while True:
-        for server, end in list(_ends.items()):
-            if time.monotonic() > end:
-                cut_off(server)
+        with _cutting:
+            for server, end in list(_ends.items()):
+                if time.monotonic() > end:
+                    cut_off(server)
         time.sleep(LOOK)
 
 
 def cut_off(server) -> None:
     conversation = getattr(server, "conversation", None)
     with suppress(OSError, AttributeError):
-        conversation.sock.shutdown(socket.SHUT_RDWR)
+        # Not as TLS does it: that would first forget the encryption, and a thread that sends would go on without.
+        socket.socket.shutdown(conversation.sock, socket.SHUT_RDWR)

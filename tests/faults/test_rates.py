@@ -17,7 +17,6 @@ def rate_of(smtp, since: int) -> float:
 
 def test_one_worker_sends_two_hundred_mails_a_second(fault):
     """The best of up to five rounds: other work on this machine can only take from what a worker sends."""
-    slow = measures.slowness()
     fault.stack.stop_process("sweeper")
     rates = []
     while len(rates) < 5 and max(rates, default=0) < 200:
@@ -32,7 +31,7 @@ def test_one_worker_sends_two_hundred_mails_a_second(fault):
     measures.facts["P3 one worker alone"] = (f"{max(rates):.0f} mails a second (rounds: {rounds})", "200")
     fault.stack.start_process("sweeper")
     fault.audit()
-    assert max(rates) * slow >= 200
+    assert max(rates) >= 200
 
 
 def test_sweeper_alone_sends_twenty_mails_a_second(fault):

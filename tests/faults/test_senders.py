@@ -37,13 +37,20 @@ def kill_before_data(fault, address: str):
     fault.smtp.behave()
 
 
+# Senders that wait to write down what became of a mail; a claim that waits writes no state.
+RECORDS = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE "mail_outbox" SET "state"%'
+"""
+
+
 def kill_after_250(fault, address: str):
     """The worker has its 250 and waits for a lock to write it down."""
     lock = contextlib.ExitStack()
     fault.smtp.before_reply = lambda: lock.enter_context(fault.rows.lock("mail_outbox", "EXCLUSIVE"))
     with lock:
         register(fault, address)
-        wait_until(lambda: fault.rows.one("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+        wait_until(lambda: fault.rows.one(RECORDS))
         fault.stack.kill("worker")
         fault.smtp.behave()
 

@@ -15,6 +15,8 @@ from tests.faults.people import LOGIN, NEW_PASSWORD, PROFILE, SIGNUP, Load, Pers
 from tests.timing import PASSWORD
 
 RATE = 20
+# What a worker forks.
+SENDERS = 4
 
 
 def test_web_process_is_killed_between_commit_and_answer(fault):
@@ -70,7 +72,11 @@ def test_each_process_is_killed_in_turn_under_load(fault):
             stack.kill(name)
             time.sleep(1)
             stack.start_process(name)
-        for child in [stack.children("worker")[0], *stack.children("web")]:
+        wait_until(lambda: len(stack.children("worker")) == SENDERS)
+        victim = stack.children("worker")[0]
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: victim not in stack.children("worker") and len(stack.children("worker")) == SENDERS)
+        for child in stack.children("web"):
             # One that has been replaced meanwhile is gone already.
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
