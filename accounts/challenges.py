@@ -21,6 +21,8 @@ from mumaris.text import mailbox_of
 TRIES = 5
 # A code that the mail server never took is of no use after this time.
 UNSENT_LIFETIME = timedelta(hours=24)
+# After this the page says that the mail has not left yet.
+SENT_WITHIN = timedelta(seconds=30)
 # A code with less time left than this is not sent again: a new one is.
 RESEND_LEFT = timedelta(minutes=5)
 ENDED = "ended"
@@ -61,6 +63,11 @@ def ends_at(challenge: Challenge) -> datetime:
     if challenge.accepted_at is None:
         return challenge.started_at + UNSENT_LIFETIME
     return challenge.accepted_at + LIFETIMES[challenge.purpose]
+
+
+def is_late(challenge: Challenge) -> bool:
+    """Tell whether its mail should have left by now, and has not."""
+    return challenge.accepted_at is None and clock.now() - challenge.started_at > SENT_WITHIN
 
 
 def is_live(challenge: Challenge) -> bool:

@@ -168,6 +168,7 @@ def describe_code(challenge: Challenge | None, visitor: str, address: str) -> di
         "sends_left": max(limits.VISITOR_SENDS.quiet_below - sent, 0 if wait else 1),
         "wait_seconds": int(wait.total_seconds()),
         "sent_at": challenge and challenge.accepted_at,
+        "is_late": challenge is not None and challenges.is_late(challenge),
         "works_until": challenge and challenges.ends_at(challenge),
         "failure": challenge.failure if challenge else "",
     }

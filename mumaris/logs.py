@@ -101,6 +101,8 @@ def describe_logging(*, debug: bool) -> dict:
         "root": {"handlers": ["console"], "level": "INFO"},
         "loggers": {
             "pikepdf": {"level": "WARNING"},
+            # Celery's pool, which would else write plain lines.
+            "multiprocessing": {"handlers": ["console"], "level": "WARNING"},
             # It would write the number of each passkey.
             "fido2": {"level": "WARNING"},
             "django": {"handlers": [], "propagate": True},

@@ -12,9 +12,11 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from mumaris import clock, heartbeats
+from mumaris.mail.delivery import ServerAway, deliver_rows
 from mumaris.mail.models import Lane, Outbox
 from mumaris.models import Heartbeat
 from mumaris.tasks import beat
+from tests.servers import find_free_port
 
 NOWHERE = "redis://127.0.0.1:9/0"
 
@@ -48,7 +50,7 @@ def queue_row(*, seconds_ago: int, lane: Lane = Lane.CODE, put_off: int = 0) -> 
     then = timezone.now() - timedelta(seconds=seconds_ago)
     return Outbox.objects.create(
         kind="library", lane=lane, recipient="nora@example.com", language="ar",
-        created_at=then, next_at=then + timedelta(seconds=put_off),
+        created_at=then, next_at=then + timedelta(seconds=put_off), attempts=bool(put_off),
     )  # fmt: skip
 
 
@@ -111,6 +113,19 @@ def test_mail_that_waits_its_turn_is_not_late(client):
     queue_row(seconds_ago=3600, put_off=3700)
 
     assert client.get("/readyz").json()["degraded"] == []
+
+
+@pytest.mark.usefixtures("alive")
+def test_mail_is_late_however_often_an_absent_server_is_asked(client, member, settings):
+    row = queue_row(seconds_ago=130)
+    Outbox.objects.filter(pk=row.pk).update(kind="password_changed", references={"user": member.pk})
+    settings.EMAIL_PORT = find_free_port()
+    with pytest.raises(ServerAway):
+        deliver_rows(limit=1, probing=True)
+
+    row.refresh_from_db()
+    assert timezone.now() - row.next_at < timedelta(seconds=60)
+    assert client.get("/readyz").json()["degraded"] == ["mail"]
 
 
 @pytest.mark.usefixtures("alive")

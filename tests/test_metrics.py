@@ -163,7 +163,7 @@ def test_mail_that_waits_is_told_by_the_sweeper_alone(stack):
         cursor.execute("""
             INSERT INTO mail_outbox (id, kind, lane, recipient, language, "references", state, attempts, error,
                 created_at, next_at)
-            SELECT gen_random_uuid(), 'library', 3, 'x@example.com', 'ar', '{}', 'waiting', 0, '',
+            SELECT gen_random_uuid(), 'library', 3, 'x@example.com', 'ar', '{}', 'waiting', 1, '',
                 now() - interval '2 hours', now() + interval '1 hour' FROM generate_series(1, 3)""")
     told = scrape(stack, "sweeper")
     assert figure(told, "mumaris_mail_waiting", lane="other") == 3

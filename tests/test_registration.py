@@ -1,6 +1,7 @@
 """Story: a new practitioner registers, from the declaration to the profile."""
 
 import re
+from datetime import timedelta
 
 import pytest
 import time_machine
@@ -54,6 +55,17 @@ def test_registration_leads_from_declaration_to_profile(client, smtp, language, 
     assert EmailAddress.objects.get(user=user).verified
     assert SignInName.objects.get(user=user).value == NORA
     assert not PendingRegistration.objects.exists()
+
+
+@pytest.mark.parametrize(("language", "words"), [("ar", "لم تُرسل رسالتنا بعد"), ("en", "has not left yet")])
+def test_page_says_that_the_mail_has_not_left(client, smtp, language, words):
+    register(client, language=language)
+    page = url("account_email_verification_sent", language=language)
+    assert words not in client.get(page).content.decode()
+    with time_machine.travel(timezone.now() + timedelta(seconds=31), tick=True):
+        assert words in client.get(page).content.decode()
+        deliver()
+        assert words not in client.get(page).content.decode()
 
 
 def test_registration_without_declaration_leads_back_to_it(client):
