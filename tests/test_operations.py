@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.db import connection
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone, translation
 
@@ -16,6 +17,7 @@ from accounts.events import list_kinds
 from accounts.models import AccountEvent, Throttle
 from mumaris.mail.daily_figures import count_times
 from mumaris.mail.models import Lane, Outbox
+from mumaris.models import Heartbeat
 from mumaris.operations.days import keep_days, last_days, midnight, read_figures
 from mumaris.operations.drawing import HEIGHT, draw
 from mumaris.operations.models import DailyFigure
@@ -45,6 +47,8 @@ def noon():
 def look(noon):
     """Return ``look(language="en", **query)``: what an administrator reads, in one line."""
     client = signed_in(give_role(make_user("chief@example.com"), "administrator"))
+    for name in ("sweeper", "worker"):
+        Heartbeat.objects.create(name=name, at=Now())
 
     def read(language: str = "en", **query) -> str:
         client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
@@ -210,7 +214,8 @@ def test_every_figure_is_found_by_an_index(noon):
     assert len(seen) == len(list_sources()) + len(list_panels()) + 1, (
         "one query a source and a notice, and one for returned requests"
     )
-    for query in [query["sql"] for query in seen]:
+    # The table of heartbeats has a row a process.
+    for query in [query["sql"] for query in seen if "mumaris_heartbeat" not in query["sql"]]:
         with connection.cursor() as cursor:
             # No request is there, and nobody looks up in an index what one page holds.
             cursor.execute(f"SET LOCAL enable_seqscan = {'off' if 'profiles_updaterequest' in query else 'on'}")
@@ -293,10 +298,18 @@ def test_page_says_in_words_that_there_is_nothing(look):
     english, arabic = words_of(look()), words_of(look("ar"))
     assert english.count("Nothing on these days yet.") == 4
     assert arabic.count("لم يُسجَّل شيء في هذه الأيام بعد.") == 4
-    assert english.count("All is well") == 3
+    assert english.count("All is well") == 4
     assert "No mail waits." in english
     assert "No request waits for a reviewer." in english
     assert "Nothing is locked." in english
+
+
+def test_page_names_a_process_that_fell_silent(look):
+    Heartbeat.objects.filter(name="worker").update(at=Now() - timedelta(seconds=121))
+    assert words_of(look()).count("Nothing was heard of the worker") == 1
+    assert words_of(look("ar")).count("يحتاج إلى انتباه") == 1
+    Heartbeat.objects.filter(name="sweeper").delete()
+    assert (notice("processes").value, notice("processes").is_well) == (2, False)
 
 
 def test_page_says_where_to_look(look):

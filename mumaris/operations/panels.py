@@ -77,8 +77,8 @@ class Panel:
 
     key: str
     place: int
-    charts: tuple[Chart, ...]
     read: Callable[[], Snapshot]
+    charts: tuple[Chart, ...] = ()
 
 
 _panels: dict[str, Panel] = {}
