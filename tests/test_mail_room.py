@@ -13,8 +13,10 @@ import pytest
 import time_machine
 from django.core.mail import EmailMessage, get_connection, send_mail
 from django.db import OperationalError, connection, transaction
+from django.db.backends.signals import connection_created
 from django.utils import timezone
 
+from mumaris import clock
 from mumaris.mail import delivery, queue
 from mumaris.mail.delivery import ServerAway, claim_rows, deliver_rows
 from mumaris.mail.models import Lane, Outbox
@@ -268,6 +270,25 @@ def test_slow_server_is_cut_off_at_the_deadline(member, smtp, monkeypatch):
         deliver()
     assert time.monotonic() - start < 2
     assert Outbox.objects.waiting().count() == 1
+
+
+@pytest.fixture
+def _heard_clock(monkeypatch):
+    """The database's time counts, as it does outside of tests."""
+    monkeypatch.setattr(clock, "_ahead", timedelta(0))
+    clock.keep_time()
+    yield
+    connection_created.disconnect(dispatch_uid="mumaris.clock")
+
+
+@pytest.mark.usefixtures("_heard_clock")
+@pytest.mark.django_db(transaction=True)
+def test_process_with_a_wrong_clock_takes_nothing_of_others_in_its_first_claim(member, smtp):
+    queue_notice(member)
+    assert len(claim_rows()) == 1
+    connection.close()
+    with time_machine.travel(timezone.now() + timedelta(minutes=5), tick=True):
+        assert claim_rows() == []
 
 
 def drip_greeting(listener):

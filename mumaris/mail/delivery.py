@@ -106,11 +106,13 @@ def deliver_all(rows: list[Outbox], server, before_each: Callable[[], None]) -> 
 
 def claim_rows(*, limit: int = BATCH, probing: bool = False) -> list[Outbox]:
     """Lease up to ``limit`` due rows to this sender. Each knows all: what they need can be asked for at once."""
-    now = clock.now()
     # A probe asks whether the server takes any mail: a code that it alone refuses must not hold up all other lanes.
     order = ("next_at", "lane") if probing else ("lane", "next_at")
-    held = {"lease": uuid.uuid4(), "leased_until": now + LEASE}
     with transaction.atomic():
+        # Not before there is a connection, which tells the time: a process that has just been forked knows its own
+        # clock alone, and would take what another holds.
+        now = clock.now()
+        held = {"lease": uuid.uuid4(), "leased_until": now + LEASE}
         due = Outbox.objects.due(now, or_after=POLICY if probing else None)
         claimed = list(due.select_for_update(skip_locked=True).order_by(*order)[:limit])
         if claimed:
