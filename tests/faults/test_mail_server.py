@@ -9,7 +9,7 @@ from tests.faults.measures import Outage, measures
 from tests.faults.people import new_address
 
 # Enough for a rate: what a silent server holds when it comes back waits for the end of its time-out of 15 s.
-QUEUED = 300
+QUEUED = 500
 
 
 def refuse_connections(smtp):
