@@ -66,8 +66,9 @@ def ends_at(challenge: Challenge) -> datetime:
 
 
 def is_late(challenge: Challenge) -> bool:
-    """Tell whether its mail should have left by now, and has not."""
-    return challenge.accepted_at is None and clock.now() - challenge.started_at > SENT_WITHIN
+    """Tell whether its mail should have left by now, and still will."""
+    is_waiting = challenge.accepted_at is None and not challenge.failure
+    return is_waiting and clock.now() - challenge.started_at > SENT_WITHIN
 
 
 def is_live(challenge: Challenge) -> bool:

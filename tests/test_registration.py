@@ -68,6 +68,16 @@ def test_page_says_that_the_mail_has_not_left(client, smtp, language, words):
         assert words not in client.get(page).content.decode()
 
 
+@pytest.mark.parametrize("failure", ["refused", "given_up"])
+def test_page_promises_nothing_of_a_mail_that_never_leaves(client, smtp, failure):
+    register(client, language="en")
+    Challenge.objects.update(failure=failure)
+    with time_machine.travel(timezone.now() + timedelta(seconds=31), tick=True):
+        page = client.get(url("account_email_verification_sent", language="en")).content.decode()
+    assert "use a different email address" in page or "The mailbox refused our message" in page
+    assert "has not left yet" not in page
+
+
 def test_registration_without_declaration_leads_back_to_it(client):
     assert client.get(url("account_signup")).url == url("account_declaration")
     assert client.post(url("account_signup"), registration_fields()).url == url("account_declaration")
