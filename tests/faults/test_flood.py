@@ -25,7 +25,7 @@ def memory_of(stack) -> float:
 
 
 def look(member, seconds: float) -> list[float]:
-    """Return how long a signed-in user's pages took, five a second."""
+    """Return how long a signed-in user's pages took, ten a second."""
     times: list[float] = []
 
     def ask(number: int):
@@ -33,7 +33,7 @@ def look(member, seconds: float) -> list[float]:
         assert member.ask("GET", PROFILE)[0] == 200
         times.append(time.monotonic() - began)
 
-    with Load(ask, rate=5, threads=4):
+    with Load(ask, rate=10, threads=6):
         time.sleep(seconds)
     return times
 
@@ -41,7 +41,7 @@ def look(member, seconds: float) -> list[float]:
 def test_flood_of_sign_ins(fault):
     stack, member = fault.stack, fault.person().join(new_address())
     member.tally = Tally()
-    calm = look(member, 10)
+    calm = look(member, 6)
     asked = {"base_url": stack.base_url, "ports": stack.ports, "env": {"DATA_KEY": stack.env["DATA_KEY"]}}
     asked |= {"rate": NORMAL * TIMES, "seconds": SECONDS}
     with subprocess.Popen(
@@ -53,6 +53,8 @@ def test_flood_of_sign_ins(fault):
         time.sleep(4)
         flooded, memory = look(member, SECONDS - 4), memory_of(stack)
         told = json.load(process.stdout)
+    # Before and after: the machine may have grown slower meanwhile.
+    calm += look(member, 6)
     judge(fault, calm, flooded, memory, told)
 
 
@@ -72,4 +74,6 @@ def judge(fault, calm: list[float], flooded: list[float], memory: float, told: d
     assert quick < 2 * measures.slowness()
     assert memory < 350
     assert len(flooded) > SECONDS
+    # Twice is what it may cost. What it does here is in the table; far more says that hashes are in the way again.
+    assert p95[1] < 6 * p95[0]
     fault.audit()
