@@ -110,6 +110,8 @@ class CaptchaField(forms.Field):
     """
 
     role: str
+    # Whether two visitors would see the same but for the token, so that what is shown may be kept ({% field %}).
+    differs_by_token_alone = False
 
     def __init__(self, *, form: str, bound_to: str = "", **kwargs):
         super().__init__(**kwargs)
@@ -178,6 +180,7 @@ class VisualCodeField(CaptchaField):
     """رمز التحقق المرئي: five digits seen, heard, or, with a script, replaced by a hash puzzle (WCAG 3.3.8)."""
 
     role = "visual"
+    differs_by_token_alone = True
     widget = VisualCodeWidget
     default_error_messages = {
         "required": _("Enter the visual code."),

@@ -2,10 +2,7 @@
 
 Hashes side by side fight for memory bandwidth: a flood of sign-ins would hold every thread, and with
 them every page. Behind this gate the machine does more sign-ins a second, and other pages stay quick.
-
-Two threads make them. Whoever finds nobody before them is served by the *pressing* one, which stands back for the
-pages but holds its own against them. In a crowd the *patient* one serves, in the time that pages leave; what it
-has not done within PATIENCE, because a flood of pages leaves none, goes to the pressing one after all.
+All are made by one thread, which stands back for the pages.
 """
 
 import os
@@ -23,16 +20,14 @@ from mumaris.origin import current_origin
 QUEUE = 7
 # Seconds after which a refused visitor may find the queue shorter.
 RETRY_AFTER = 2
-# How far the pressing thread stands back (setpriority) where pages want the same cores; on an idle machine it costs
-# nothing. More would let a flood of cheap pages starve whoever signs in.
+# How far hashes stand back (setpriority) where pages want the same cores. On an idle machine it costs nothing.
+# More would let a flood of cheap pages starve whoever signs in.
 NICENESS = 5
-# Seconds; longer than the last of a full queue waits where only sign-ins are many.
-PATIENCE = 3
 
 Result = TypeVar("Result")
 
 
-def _stand_back() -> None:
+def _step_back() -> None:
     """Linux keeps a niceness for each thread; elsewhere, or where it may not be set, hashes run as everything else."""
     if sys.platform != "linux":
         return
@@ -41,22 +36,12 @@ def _stand_back() -> None:
         os.setpriority(os.PRIO_PROCESS, thread, max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread)))
 
 
-def _take_what_is_left() -> None:
-    """Let any page take the core at once (SCHED_IDLE): niceness shares it, but lets a page wait for its turn."""
-    if sys.platform != "linux":
-        return
-    with suppress(OSError):
-        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-
-
 def _open_gate() -> None:
-    global _places, _looking, _inside, _pressing, _patient  # noqa: PLW0603
+    global _places, _looking, _hasher  # noqa: PLW0603
     _places = threading.BoundedSemaphore(QUEUE + 1)
     # Those who only look take a place for a moment: one at a time, so that looking never fills the queue.
     _looking = threading.Lock()
-    _inside = set()
-    _pressing = ThreadPoolExecutor(1, thread_name_prefix="hashes", initializer=_stand_back)
-    _patient = ThreadPoolExecutor(1, thread_name_prefix="hashes-in-a-crowd", initializer=_take_what_is_left)
+    _hasher = ThreadPoolExecutor(1, thread_name_prefix="hashes", initializer=_step_back)
 
 
 _open_gate()
@@ -69,29 +54,13 @@ class TooBusy(Exception):
 
 
 def hash_in_turn(act: Callable[[], Result]) -> Result:
-    """Hash when the turn comes. Raises TooBusy at once when a request finds the queue full; commands wait.
-
-    ``act`` may be done twice, side by side: it changes nothing but its result.
-    """
+    """Hash when the turn comes. Raises TooBusy at once when a request finds the queue full; commands wait."""
     if not _places.acquire(blocking=current_origin().request is None):
         raise TooBusy
-    place = object()
-    is_crowded = bool(_inside)
-    _inside.add(place)
     try:
-        return _hash_patiently(act) if is_crowded else _pressing.submit(act).result()
+        return _hasher.submit(act).result()
     finally:
-        _inside.discard(place)
         _places.release()
-
-
-def _hash_patiently(act: Callable[[], Result]) -> Result:
-    hashing = _patient.submit(act)
-    try:
-        return hashing.result(PATIENCE)
-    except TimeoutError:
-        hashing.cancel()
-        return _pressing.submit(act).result()
 
 
 def refuse_when_full() -> None:

@@ -1,6 +1,7 @@
 """What every page needs besides the user. No SQL, no session: error pages use it too."""
 
 from django.conf import settings
+from django.utils.http import escape_leading_slashes
 from django.utils.translation import get_language, get_language_bidi
 
 # Each language under its own name, with the direction of that name.
@@ -23,7 +24,7 @@ def describe_page(path: str) -> dict:
         "CONTACT": settings.CONTACT,
         "LANGUAGE_CODE": language,
         "page_direction": "rtl" if get_language_bidi() else "ltr",
-        "other_language": {**other, "url": in_language(path, other["code"])},
+        "other_language": {**other, "url": in_language(escape_leading_slashes(path), other["code"])},
     }
 
 

@@ -32,8 +32,8 @@ open_folder()
 def when_ready(server):
     """Before the first fork: what is loaded is never looked at again by the collector, nor copied for its marks.
 
-    A page makes thousands of objects that end with it. Looking for cycles after every 700 of them, and now and then
-    through everything that was ever loaded, held all other pages up for as long (a flood's slowest pages: 50 ms).
+    A page makes thousands of objects that end with it. The collector stops all pages of the process while it looks for
+    cycles: after every 700 new objects by default, and now and then through everything that was ever loaded.
     """
     gc.collect()
     gc.freeze()

@@ -153,8 +153,8 @@ def service_away(request, exception=None, retry_after=10):
 
 def error_page(request, status, context=None):
     """Render ``<status>.html`` in the visitor's language, with bare words should the templates fail too."""
-    place = page_language(request), request.get_full_path()
     try:
+        place = page_language(request), request.get_full_path()
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
             body = _render_busy(*place, tuple(settings.CONTACT.items()))
         else:
@@ -172,7 +172,10 @@ def _render_error(status: int, language: str, path: str, context: dict) -> str:
 
 @lru_cache(maxsize=64)
 def _render_busy(language: str, path: str, contact: tuple) -> str:
-    """The page of a flood, rendered once for each address: it was half of what a refusal costs (measured)."""
+    """The page of a flood, rendered once for each address: it was half of what a refusal costs (measured).
+
+    ``contact`` is part of the key alone.
+    """
     return _render_error(HTTPStatus.SERVICE_UNAVAILABLE, language, path, {})
 
 

@@ -12,7 +12,6 @@ from django.contrib.auth.hashers import make_password
 from django.db import connection
 from django.test import Client, RequestFactory
 
-from accounts import hashing_gate
 from accounts.hashing_gate import NICENESS, QUEUE, TooBusy, hash_in_turn
 from accounts.models import Throttle
 from mumaris.origin import working_for
@@ -86,31 +85,10 @@ def test_flood_of_sign_ins_is_answered_and_other_pages_meanwhile(member):
     assert Throttle.objects.filter(kind="sign-in").count() < len(statuses)
 
 
-def how_it_runs() -> tuple[int, int]:
-    return os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-
-
-def test_hash_that_is_alone_stands_back_for_pages_but_is_not_starved_by_them():
+def test_hashes_stand_back_for_pages():
     ours = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-    assert hash_in_turn(how_it_runs) == (os.SCHED_OTHER, max(ours, NICENESS))
-
-
-def test_hashes_in_a_crowd_take_what_pages_leave():
-    with ThreadPoolExecutor(1) as pool, long_hash(pool):
-        policy, _niceness = hash_in_turn(how_it_runs)
-    assert policy == os.SCHED_IDLE
-
-
-def test_hash_for_which_pages_leave_no_time_is_made_all_the_same(monkeypatch):
-    monkeypatch.setattr(hashing_gate, "PATIENCE", 0.2)
-    starved = threading.Event()
-    with ThreadPoolExecutor(3) as pool, long_hash(pool):
-        # It stands for a hash that the machine has no time for; the next one waits behind it.
-        hashing_gate._patient.submit(starved.wait, 60)
-        waiting = pool.submit(hash_in_turn, how_it_runs)
-        time.sleep(0.5)
-    assert waiting.result(10)[0] == os.SCHED_OTHER
-    starved.set()
+    theirs = hash_in_turn(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+    assert theirs == max(ours, NICENESS)
 
 
 def test_process_that_was_forked_hashes():

@@ -245,6 +245,12 @@ def test_foreign_host_gets_the_page_of_a_bad_request(client):
     assert "evil.example" not in page_of(answer)
 
 
+def test_error_page_leads_to_no_other_host():
+    answer = Client(raise_request_exception=False).get("//evil.example/x")
+    assert answer.status_code == 404
+    assert 'href="//' not in page_of(answer)
+
+
 @pytest.mark.parametrize("error", [OperationalError("down"), InterfaceError("down")])
 def test_database_away_says_when_to_come_back(broken_view, error):
     broken_view(error)

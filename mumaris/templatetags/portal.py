@@ -9,7 +9,7 @@ from django.utils.translation import get_language, get_language_bidi
 
 register = template.Library()
 
-# As formats, with a place for the token that no two visitors share.
+# Format strings, in which ``{token}`` stands for what no two visitors share.
 empty_fields: dict[tuple, str] = {}
 
 
@@ -32,12 +32,13 @@ def _render_once(name: str, language: str, contact: tuple) -> str:
 def field(bound) -> str:
     """Show a field; while it is empty it is the same for every visitor, and rendered once per language and process.
 
-    For fields whose label and hint are those of their form's class. A visual code is shown with its own token.
+    For fields whose label and hint are those of their form's class. A visual code is shown with its own token;
+    what else has one, such as Google's check with the page's nonce, is never kept.
     Half of what the sign-in page cost went into four empty fields (measured).
     """
-    if bound.form.is_bound or bound.value():
-        return bound.as_field_group()
     token = getattr(bound.field, "token", "")
+    if bound.form.is_bound or bound.value() or (token and not bound.field.differs_by_token_alone):
+        return bound.as_field_group()
     key = type(bound.form), bound.html_name, get_language()
     if key not in empty_fields:
         kept = bound.as_field_group().replace("{", "{{").replace("}", "}}")

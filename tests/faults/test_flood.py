@@ -53,7 +53,8 @@ def test_flood_of_sign_ins(fault):
         time.sleep(4)
         flooded, memory = look(member, SECONDS - 4), memory_of(stack)
         told = json.load(process.stdout)
-    # Before and after: the machine may have grown slower meanwhile.
+    # Before and after, when the queue has drained: the machine may have grown slower meanwhile.
+    time.sleep(2)
     calm += look(member, 6)
     judge(fault, calm, flooded, memory, told)
 
@@ -73,7 +74,8 @@ def judge(fault, calm: list[float], flooded: list[float], memory: float, told: d
     assert refused
     assert quick < 2 * measures.slowness()
     assert memory < 350
-    assert len(flooded) > SECONDS
+    # Ten a second were due: whatever was never answered would make the rest look quick.
+    assert len(flooded) > 8 * (SECONDS - 4)
     # Twice is what it may cost. What it does here is in the table; far more says that hashes are in the way again.
     assert p95[1] < 6 * p95[0]
     fault.audit()
