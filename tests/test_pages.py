@@ -246,7 +246,7 @@ def test_foreign_host_gets_the_page_of_a_bad_request(client):
 
 
 def test_error_page_leads_to_no_other_host():
-    answer = Client(raise_request_exception=False).get("//evil.example/x")
+    answer = Client(raise_request_exception=False).get("/", PATH_INFO="//evil.example/x")
     assert answer.status_code == 404
     assert 'href="//' not in page_of(answer)
 
