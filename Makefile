@@ -40,7 +40,8 @@ test: .venv/.dev-stamp ## run every test; names what is missing where Chromium o
 	$(VENV)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 faults: .venv/.dev-stamp ## try every fault on the real processes, print what was promised and measured (needs root, faketime)
-	$(VENV)/python -m pytest -q -p no:randomly -p no:logging --tb=short --show-capture=no $(or $(ARGS),tests/faults)
+	$(VENV)/python -m pytest -q -p no:randomly -p no:logging --tb=short --show-capture=no --session-timeout=1300 \
+		$(or $(ARGS),tests/faults)
 
 check: .venv/.dev-stamp ## linters, formatting, templates, migrations, deployment checks, the compose file
 	$(VENV)/ruff check .

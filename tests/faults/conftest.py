@@ -97,6 +97,16 @@ def pytest_collection_modifyitems(items):
         item.add_marker(pytest.mark.timeout(300))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Tell a failure at once: should the run be ended from outside, its summary never comes."""
+    report = yield
+    if report.failed:
+        reporter = item.config.pluginmanager.get_plugin("terminalreporter")
+        reporter.write_line(f"\n{report.nodeid}, {report.when}:\n{report.longreprtext[-3000:]}")
+    return report
+
+
 def pytest_terminal_summary(terminalreporter):
     terminalreporter.section("What was promised, and what was measured")
     for line in measures.lines():

@@ -31,14 +31,26 @@ for row in Outbox.objects.waiting().iterator():
 """
 
 
+# Who holds a lock, or may take one before its transaction ends.
+UNDER_WAY = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE xact_start IS NOT NULL AND backend_type = 'client backend' AND pid <> pg_backend_pid()
+"""
+# A question that waits in libpq hears no time-out of a test: the server ends it.
+PATIENCE = "-c lock_timeout=10s -c statement_timeout=60s"
+
+
 class Rows:
     """SQL as the owner of the tables, each statement on a connection of its own."""
 
     def __init__(self, stack):
         self.stack = stack
 
+    def connect(self):
+        return contextlib.closing(psycopg2.connect(self.stack.postgres.url, connect_timeout=10, options=PATIENCE))
+
     def ask(self, statement: str, *parameters) -> list[tuple]:
-        with contextlib.closing(psycopg2.connect(self.stack.postgres.url)) as connection, connection:
+        with self.connect() as connection, connection:
             cursor = connection.cursor()
             cursor.execute(statement, parameters or None)
             return cursor.fetchall() if cursor.description else []
@@ -48,8 +60,8 @@ class Rows:
 
     @contextlib.contextmanager
     def lock(self, table: str, mode: str):
-        """Hold a lock on a table: who needs it waits in the middle of what it does."""
-        with contextlib.closing(psycopg2.connect(self.stack.postgres.url)) as connection:
+        """Hold a lock on a table: who needs it waits in the middle of what it does. Raises after ten seconds."""
+        with self.connect() as connection:
             connection.cursor().execute(f"LOCK TABLE {table} IN {mode} MODE")
             yield
             connection.rollback()

@@ -3,24 +3,35 @@
 import contextlib
 import os
 import signal
+import time
 
 import pytest
 
 from tests.faults.mail_server import in_background, wait_until
 from tests.faults.people import new_address
+from tests.faults.rows import UNDER_WAY, Rows
 
 
 @contextlib.contextmanager
-def standing_still(stack, *names: str):
-    """Hold processes where they are: they keep what they have, and do nothing."""
-    for name in names:
-        os.killpg(stack.processes[name].pid, signal.SIGSTOP)
+def standing_still(stack, name: str):
+    """Hold a process between two transactions: it does nothing, and has no lock that others wait for."""
+    group = stack.processes[name].pid
+    wait_until(lambda: stands_between_transactions(stack, group))
     try:
         yield
     finally:
-        for name in names:
-            if name in stack.processes:
-                os.killpg(stack.processes[name].pid, signal.SIGCONT)
+        if name in stack.processes:
+            os.killpg(group, signal.SIGCONT)
+
+
+def stands_between_transactions(stack, group: int) -> bool:
+    os.killpg(group, signal.SIGSTOP)
+    # What the server was asked before is answered by then.
+    time.sleep(0.2)
+    if not Rows(stack).one(UNDER_WAY):
+        return True
+    os.killpg(group, signal.SIGCONT)
+    return False
 
 
 def register(fault, address: str):
@@ -73,6 +84,8 @@ def killed(stack):
     """All three deaths, one after the other, and the end of what the dead held."""
     from tests.faults.conftest import Fault
 
+    # What waits would be claimed with the mail of the dying.
+    Rows(stack).settle()
     deaths = {}
     for kill in KILLS:
         fault, address = Fault(stack, f"worker: {kill.__name__.replace('_', ' ')}"), new_address("killed")
