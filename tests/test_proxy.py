@@ -20,6 +20,18 @@ from tests.servers import ROOT, find_free_port
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.nginx, pytest.mark.timeout(600), pytest.mark.xdist_group("proxy")]
+# Where a stranger lets the portal hash, draw or mail.
+DOORS = [
+    "/ar/accounts/login/",
+    "/en/accounts/signup/",
+    "/en/accounts/declaration/",
+    "/ar/accounts/confirm-email/",
+    "/en/accounts/password/reset/",
+    "/en/accounts/password/reset/key/1-secret/",
+    "/en/accounts/captcha/token.png",
+    "/en/accounts/2fa/authenticate/",
+    "/en/accounts/2fa/webauthn/login/",
+]
 PAGES = sorted((ROOT / "deploy" / "pages").glob("*.html"))
 
 
@@ -167,6 +179,18 @@ def test_request_id_is_the_proxys_and_what_is_ill_is_told_inside(proxied):
 @pytest.mark.parametrize("path", ["/413.html", "/503.html"])
 def test_pages_of_the_proxy_have_no_address_of_their_own(proxied, path):
     assert proxied[1].ask(path)[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "service"),
+    [(path, "web.2") for path in DOORS]
+    + [(path, "web") for path in ("/ar/", "/en/profile/", "/en/accounts/password/change/", "/en/accounts/2fa/")],
+)
+def test_a_flood_at_the_doors_meets_one_service_and_pages_come_from_the_other(proxied, path, service):
+    stack, proxy = proxied
+    request_id = proxy.ask(path)[1]["X-Request-ID"]
+
+    assert [name for name in ("web", "web.2") if request_id in stack.log(name)] == [service]
 
 
 def test_nobody_is_sent_to_a_service_that_is_being_replaced(proxied):

@@ -9,20 +9,22 @@ import sys
 import time
 from types import SimpleNamespace
 
-from tests import timing
 from tests.faults.people import LOGIN, Load, Person, Tally
 
 
-def flood(stack, rate: float, seconds: float) -> dict:
-    """Post wrong passwords, each from a network of its own and every fourth from one and the same."""
-    timing.addresses = (f"172.{16 + n // 65536 % 16}.{n // 256 % 256}.{n % 256}" for n in range(10**6))
+def flood(stack, first: int, rate: float, seconds: float) -> dict:
+    """Post wrong passwords for the addresses from ``first`` on: each from a network of its own, every fourth from one.
+
+    All of 127.0.0.0/8 is this machine: the proxy sees where each comes from.
+    """
     tally, answers = Tally(), []
 
     def attack(number: int):
-        person = Person(stack, tally)
-        if number % 4 == 0:
-            person.headers["X-Forwarded-For"] = "192.0.2.7"
-        fields = {"login": f"victim{number}@example.com", "password": "Wrong-Password1"}
+        person, victim = Person(stack, tally), first + number
+        person.source = (
+            f"127.{16 + victim // 65536}.{victim // 256 % 256}.{victim % 256}" if number % 4 else "127.9.9.9"
+        )
+        fields = {"login": f"victim{victim}@example.com", "password": "Wrong-Password1"}
         form = person.fill_in(LOGIN, fields, person.read_picture)
         began = time.monotonic()
         status, _page = person.ask("POST", LOGIN, form)
@@ -38,4 +40,4 @@ if __name__ == "__main__":
     os.nice(15)
     asked = json.load(sys.stdin)
     site = SimpleNamespace(base_url=asked["base_url"], ports=asked["ports"], env=asked["env"])
-    json.dump(flood(site, asked["rate"], asked["seconds"]), sys.stdout)
+    json.dump(flood(site, asked["first"], asked["rate"], asked["seconds"]), sys.stdout)

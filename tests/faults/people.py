@@ -53,8 +53,11 @@ class Tally:
 class Person(Visitor):
     """A visitor behind the proxy: each request has a connection of its own, which says that it ends with it.
 
-    Threads may share a person. A proxy that finds one web process away asks the next of ``webs``.
+    Threads may share a person. A proxy that finds one web process away asks the next of ``webs``. ``source`` is the
+    address of this machine that they come from, where a real proxy asks for it.
     """
+
+    source: str | None = None
 
     def __init__(self, stack, tally: Tally, *, webs: Sequence[str] = ("web",), language: str = "en"):
         super().__init__(stack)
@@ -65,7 +68,8 @@ class Person(Visitor):
         path = path.replace("/en/", f"/{self.language}/", 1)
         began = time.monotonic()
         for number, web in enumerate(webs := list(self.webs), 1):
-            connection = http.client.HTTPConnection("localhost", self.stack.ports[web], timeout=60)
+            source = (self.source, 0) if self.source else None
+            connection = http.client.HTTPConnection("localhost", self.stack.ports[web], 60, source_address=source)
             try:
                 status, content = self.exchange(connection, method, path, fields)
             except ConnectionRefusedError:
