@@ -9,6 +9,7 @@ import math
 import sys
 from functools import lru_cache
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from django import forms
 from django.conf import settings
@@ -21,6 +22,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
+from django.utils.http import escape_leading_slashes
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
@@ -156,7 +158,7 @@ def error_page(request, status, context=None):
     try:
         place = page_language(request), request.get_full_path()
         if status == HTTPStatus.SERVICE_UNAVAILABLE:
-            body = _render_busy(*place, tuple(settings.CONTACT.items()))
+            body = _render_busy(*place, find_way_back(request), tuple(settings.CONTACT.items()))
         else:
             body = _render_error(status, *place, context or {})
     except Exception:
@@ -171,12 +173,19 @@ def _render_error(status: int, language: str, path: str, context: dict) -> str:
 
 
 @lru_cache(maxsize=64)
-def _render_busy(language: str, path: str, contact: tuple) -> str:
+def _render_busy(language: str, path: str, again: str, contact: tuple) -> str:
     """The page of a flood, rendered once for each address: it was half of what a refusal costs (measured).
 
     ``contact`` is part of the key alone.
     """
-    return _render_error(HTTPStatus.SERVICE_UNAVAILABLE, language, path, {})
+    return _render_error(HTTPStatus.SERVICE_UNAVAILABLE, language, path, {"again": again})
+
+
+def find_way_back(request) -> str:
+    """Return the address of the page that was asked for or held the form, or nothing: some posts have no page."""
+    came_from = urlsplit(request.headers.get("Referer", "")).path
+    has_page = request.method in {"GET", "HEAD"} or came_from == request.path
+    return escape_leading_slashes(request.get_full_path()) if has_page else ""
 
 
 def page_language(request) -> str:

@@ -313,6 +313,22 @@ def test_sign_in_answers_503_without_the_database():
 
 
 @pytest.mark.usefixtures("database_away")
+@pytest.mark.parametrize(
+    ("method", "path", "came_from", "again"),
+    [
+        ("GET", "/en/profile/?next=1", "", "/en/profile/?next=1"),
+        ("POST", "/en/accounts/login/", "http://testserver/en/accounts/login/", "/en/accounts/login/"),
+        # It has no page of its own.
+        ("POST", "/en/accounts/session/keep/", "http://testserver/en/profile/", "/en/"),
+    ],
+)
+def test_page_that_is_away_offers_to_be_opened_again(visitor, method, path, came_from, again):
+    answer = visitor.generic(method, path, headers={"Referer": came_from})
+    offered = re.findall(r'class="btn" href="([^"]*)"', page_of(answer))
+    assert offered == [again]
+
+
+@pytest.mark.usefixtures("database_away")
 def test_registration_answers_503_without_the_database():
     answer = Client(raise_request_exception=False).post(url("account_declaration"), {"declaration": "on"})
     assert answer.status_code == 503
