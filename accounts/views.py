@@ -294,6 +294,9 @@ def warn_of_other_account(request) -> None:
 @login_not_required
 def set_language(request):
     """Switch the language of the site, and of every mail to somebody who is signed in."""
+    if request.method != "POST":
+        # Django's view would lead on to wherever they came from, and from here to here for ever.
+        return redirect("home")
     language = request.POST.get("language")
     if language not in dict(settings.LANGUAGES):
         # Django's view would take any language that it ships.

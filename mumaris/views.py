@@ -22,7 +22,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
-from django.utils.http import escape_leading_slashes
+from django.utils.http import escape_leading_slashes, url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
@@ -120,7 +120,7 @@ def csrf_failure(request, reason=""):
     if request.path in {reverse("account_login"), reverse("account_signup")} and request.user.is_authenticated:
         # Signed in meanwhile in another tab, which has changed the token.
         return HttpResponseRedirect(reverse("profile"))
-    return error_page(request, 403, {"stale_form": True, "again": request.path})
+    return error_page(request, 403, {"stale_form": True, "again": find_way_back(request) or request.path})
 
 
 def page_not_found(request, exception=None):
@@ -182,10 +182,16 @@ def _render_busy(language: str, path: str, again: str, contact: tuple) -> str:
 
 
 def find_way_back(request) -> str:
-    """Return the address of the page that was asked for or held the form, or nothing: some posts have no page."""
-    came_from = urlsplit(request.headers.get("Referer", "")).path
-    has_page = request.method in {"GET", "HEAD"} or came_from == request.path
-    return escape_leading_slashes(request.get_full_path()) if has_page else ""
+    """Return the address of the page that was asked for, or that held the form; nothing where a form came from nowhere.
+
+    Forms may be posted to addresses without a page, like the language switch, and a page has the ``next`` in its own.
+    """
+    if request.method in {"GET", "HEAD"}:
+        return escape_leading_slashes(request.get_full_path())
+    page = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure()):
+        return ""
+    return escape_leading_slashes(urlsplit(page)._replace(scheme="", netloc="", fragment="").geturl())
 
 
 def page_language(request) -> str:

@@ -15,6 +15,7 @@ from mumaris import views
 from tests.journey import PASSWORD, answer_visual_code, ask_reset, deliver, mails_to, register, sign_in, text_of, url
 
 LANGUAGES = ("ar", "en")
+FORM_PAGE = "http://testserver/en/accounts/login/"
 PUBLIC = [
     "home",
     "contact",
@@ -316,16 +317,28 @@ def test_sign_in_answers_503_without_the_database():
 @pytest.mark.parametrize(
     ("method", "path", "came_from", "again"),
     [
-        ("GET", "/en/profile/?next=1", "", "/en/profile/?next=1"),
-        ("POST", "/en/accounts/login/", "http://testserver/en/accounts/login/", "/en/accounts/login/"),
-        # It has no page of its own.
-        ("POST", "/en/accounts/session/keep/", "http://testserver/en/profile/", "/en/"),
+        ("GET", "/en/profile/?page=1", "http://testserver/en/", "/en/profile/?page=1"),
+        ("GET", "/en/profile/", "http://[bad/ar", "/en/profile/"),
+        # To the page with the form, which has more in its address than the form sends.
+        ("POST", "/en/accounts/login/", f"{FORM_PAGE}?next=/en/profile/#form", "/en/accounts/login/?next=/en/profile/"),
+        ("POST", "/en/accounts/session/keep/", "http://testserver/en/profile/", "/en/profile/"),
+        # Nobody else says where that is.
+        ("POST", "/en/accounts/login/", "http://[bad/ar", "/en/"),
+        ("POST", "/en/accounts/login/", "https://evil.example/en/", "/en/"),
+        ("POST", "/en/accounts/login/", "http://testserver//evil.example/en/", "/%2Fevil.example/en/"),
+        ("POST", "/en/accounts/login/", "", "/en/"),
     ],
 )
-def test_page_that_is_away_offers_to_be_opened_again(visitor, method, path, came_from, again):
+def test_page_that_is_away_leads_back_to_itself(visitor, method, path, came_from, again):
     answer = visitor.generic(method, path, headers={"Referer": came_from})
     offered = re.findall(r'class="btn" href="([^"]*)"', page_of(answer))
     assert offered == [again]
+
+
+def test_language_switch_of_an_old_page_leads_back_to_that_page():
+    answer = Client(enforce_csrf_checks=True).post("/en/language/", {"language": "ar"}, headers={"Referer": FORM_PAGE})
+    assert answer.status_code == 403
+    assert 'class="btn" href="/en/accounts/login/"' in page_of(answer)
 
 
 @pytest.mark.usefixtures("database_away")

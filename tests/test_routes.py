@@ -226,6 +226,12 @@ def test_language_switch_does_nothing_on_get(client, member):
     assert not answer.cookies
 
 
+def test_language_switch_never_leads_to_itself(client):
+    """An error page at this address offers it in the other language."""
+    answer = client.get(url("set_language"), headers={"Referer": f"http://testserver{url('set_language')}"})
+    assert answer.url == url("home")
+
+
 @pytest.mark.parametrize(
     "name",
     [
