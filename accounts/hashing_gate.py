@@ -22,7 +22,7 @@ QUEUE = 7
 RETRY_AFTER = 2
 # How far hashes stand back (setpriority) where pages want the same cores. On an idle machine it costs nothing.
 # More would let a flood of cheap pages starve whoever signs in.
-NICENESS = 10
+NICENESS = 5
 
 Result = TypeVar("Result")
 

@@ -4,14 +4,19 @@ import os
 import re
 import signal
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from html.parser import HTMLParser
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
 import psycopg2
 import pytest
+from django.urls import resolve
 from django.utils import translation
 
+from accounts.urls import urlpatterns
 from mumaris.uploads import MAX_REQUEST
 from tests import test_leaks
 from tests.proxy import SOURCE, Proxy
@@ -27,11 +32,18 @@ DOORS = [
     "/en/accounts/declaration/",
     "/ar/accounts/confirm-email/",
     "/en/accounts/password/reset/",
+    "/en/accounts/password/reset/done/",
     "/en/accounts/password/reset/key/1-secret/",
+    "/en/accounts/password/reset/key/done/",
     "/en/accounts/captcha/token.png",
+    "/ar/accounts/captcha/token.wav",
     "/en/accounts/2fa/authenticate/",
     "/en/accounts/2fa/webauthn/login/",
 ]
+# Public too: they cost what any page does, or want a secret from a mail.
+CHEAP = {"account_email_undo", "account_inactive", "account_logout", "account_not_me"}
+# Seconds from a failure until nginx asks the service again: fail_timeout, in whole seconds.
+UNTIL_ASKED_AGAIN = 3.5
 PAGES = sorted((ROOT / "deploy" / "pages").glob("*.html"))
 
 
@@ -193,12 +205,21 @@ def test_a_flood_at_the_doors_meets_one_service_and_pages_come_from_the_other(pr
     assert [name for name in ("web", "web.2") if request_id in stack.log(name)] == [service]
 
 
+def test_whatever_is_public_among_accounts_is_a_door_or_cheap():
+    public = {route.name for route in urlpatterns if not getattr(route.callback, "login_required", True)}
+
+    assert {resolve(path.replace("/en/", "/ar/")).view_name for path in DOORS} == public - CHEAP
+
+
 def test_nobody_is_sent_to_a_service_that_is_being_replaced(proxied):
     stack, proxy = proxied
     os.killpg(stack.processes["web.2"].pid, signal.SIGSTOP)
     try:
         with proxy.without("web-2"):
+            began = time.monotonic()
             assert {proxy.ask("/ar/accounts/login/")[0] for _ in range(10)} == {200}
+            # Asked in vain it would hold them for 35 s.
+            assert time.monotonic() - began < 30
     finally:
         os.killpg(stack.processes["web.2"].pid, signal.SIGCONT)
 
@@ -213,11 +234,43 @@ def test_no_request_fails_while_both_services_are_replaced():
     assert seen.posts > 25
 
 
-def test_one_web_service_is_enough_and_none_is_told_in_words(proxied):
+@pytest.mark.parametrize("away", ["web", "web.2"])
+def test_each_service_stands_in_for_the_other(proxied, away):
+    stack, proxy = proxied
+    stack.stop_process(away)
+    try:
+        paths = ["/ar/accounts/login/", "/ar/", "/healthz"] * 4
+        assert [proxy.ask(path)[0] for path in paths] == [200] * len(paths)
+    finally:
+        stack.start_process(away)
+        stack.wait_until_healthy(away)
+        time.sleep(UNTIL_ASKED_AGAIN)
+
+
+def test_doors_that_overflow_hold_a_third_of_the_other_service(proxied):
+    stack, proxy = proxied
+    stack.stop_process("web.2")
+    # The first that comes after a failure is asked alone: nginx waits whether it succeeds.
+    assert proxy.ask("/ar/accounts/login/")[0] == 200
+    os.killpg(group := stack.processes["web"].pid, signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(12) as pool:
+            knocks = [pool.submit(proxy.ask, "/ar/accounts/login/") for _ in range(12)]
+            refused = [knock.result()[0] for knock in islice(as_completed(knocks, 30), 4)]
+            os.killpg(group, signal.SIGCONT)
+        assert refused == [503] * 4
+        assert Counter(knock.result()[0] for knock in knocks) == {503: 4, 200: 8}
+    finally:
+        os.killpg(group, signal.SIGCONT)
+        stack.start_process("web.2")
+        stack.wait_until_healthy("web.2")
+        time.sleep(UNTIL_ASKED_AGAIN)
+
+
+def test_both_services_away_is_told_in_words(proxied):
     """Last of all: it ends both."""
     stack, proxy = proxied
     stack.stop_process("web.2")
-    assert {proxy.ask("/ar/accounts/login/")[0] for _ in range(10)} == {200}
     stack.stop_process("web")
     secret_path = "/ar/accounts/password/reset/key/1-very-secret/"
     try:
@@ -232,6 +285,7 @@ def test_one_web_service_is_enough_and_none_is_told_in_words(proxied):
         for name in ("web", "web.2"):
             stack.start_process(name)
             stack.wait_until_healthy(name)
+        time.sleep(UNTIL_ASKED_AGAIN)
 
 
 # --- The pages --------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ ROUNDS = 3
 
 @pytest.fixture
 def site(stack):
-    """deploy/nginx.conf before two web services, which have as many processes as this machine has cores."""
+    """deploy/nginx.conf before two web services of one process each: as many as the two cores that are meant here."""
     stack.workers, workers = 1, stack.workers
     try:
         for name in WEBS:
@@ -36,19 +36,21 @@ def site(stack):
                 base_url=stack.base_url, ports={"web": proxy.http_port}, env=stack.env, sink=stack.sink
             )
     finally:
-        stack.stop_process("web.2")
+        if "web.2" in stack.processes:
+            stack.stop_process("web.2")
         stack.workers = workers
         stack.restart("web")
 
 
 @dataclass
 class Round:
-    """Seconds of a signed-in user's pages, MiB of the web processes, and (status, seconds) of each sign-in."""
+    """Seconds of a signed-in user's pages, MiB of the web processes, (status, seconds) of each sign-in."""
 
     calm: list[float]
     flooded: list[float]
     memory: float
     answers: list[tuple[int, float]]
+    slowness: float
 
     @property
     def times_calm(self) -> float:
@@ -80,7 +82,7 @@ def flood(stack, site, member: Person, first: int) -> Round:
         answers = json.load(process.stdout)["answers"]
     # Before and after, when the queue has drained: the machine may have grown slower meanwhile.
     time.sleep(2)
-    return Round(calm + look(member, 6), flooded, memory, answers)
+    return Round(calm + look(member, 6), flooded, memory, answers, measures.slowness())
 
 
 def look(member: Person, seconds: float) -> list[float]:
@@ -108,24 +110,27 @@ def memory_of(stack) -> float:
 def judge(rounds: list[Round]):
     best = min(rounds, key=lambda one: one.times_calm)
     calm, flooded = (percentile(times, 0.95) * 1000 for times in (best.calm, best.flooded))
-    answers = [answer for one in rounds for answer in one.answers]
-    refused = [seconds for status, seconds in answers if status in {429, 503}]
+    statuses = [status for status, _seconds in best.answers]
+    refused = [seconds for status, seconds in best.answers if status in {429, 503}]
     quick, memory = percentile(refused, 0.95), max(one.memory for one in rounds)
+    checked, times_calm, looks = statuses.count(200) / SECONDS, best.times_calm, len(best.flooded)
     told = ", ".join(f"{one.times_calm:.1f}" for one in rounds)
     measures.facts |= {
         "P6 signed-in p95, calm and in the flood": (f"{calm:.0f} ms, {flooded:.0f} ms (rounds: × {told})", "2 × calm"),
         "P6 sign-ins offered": (
-            f"{NORMAL * TIMES} a second, {len(answers) / SECONDS / len(rounds):.0f} answered", ""
+            f"{NORMAL * TIMES} a second, {len(statuses) / SECONDS:.0f} answered, {checked:.1f} of them checked",
+            f"{NORMAL} a second",
         ),
-        "P6 refused by 429 or 503": (f"{100 * len(refused) / len(answers):.0f} %, p95 {quick * 1000:.0f} ms", "quick"),
+        "P6 refused by 429 or 503": (f"{100 * len(refused) / len(statuses):.0f} %, p95 {quick * 1000:.0f} ms", "quick"),
         "P6 memory of the web processes": (f"{memory:.0f} MiB (Pss)", "350 MiB"),
-    }  # fmt: skip
-    slowness, looks, times_calm = measures.slowness(), len(best.flooded), best.times_calm
-    assert {status for status, _seconds in answers} <= {200, 429, 503}
+    }
+    assert set(statuses) <= {200, 429, 503}
     assert refused
-    assert quick < 2 * slowness
+    assert quick < 2 * best.slowness
     assert memory < 350
+    # Whoever signs in on a normal day is a part of the flood, and no fewer are let through than on that day.
+    assert checked > NORMAL / best.slowness
     # Ten a second were due: whatever was never answered would make the rest look quick.
-    assert looks > 8 * (SECONDS - 4) / slowness
+    assert looks > 8 * (SECONDS - 4) / best.slowness
     # What others take of the machine stretches a page and the queue before it.
-    assert times_calm < 2 * slowness**2
+    assert times_calm < min(6, 2 * best.slowness**2)

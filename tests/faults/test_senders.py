@@ -16,8 +16,8 @@ from tests.faults.rows import UNDER_WAY, Rows
 def standing_still(stack, name: str):
     """Hold a process between two transactions: it does nothing, and has no lock that others wait for."""
     group = stack.processes[name].pid
-    wait_until(lambda: stands_between_transactions(stack, group))
     try:
+        wait_until(lambda: stands_between_transactions(stack, group))
         yield
     finally:
         if name in stack.processes:
