@@ -76,9 +76,9 @@ class SignInRequired(LoginRequiredMiddleware):
 
     def handle_no_permission(self, request, view_func):
         query = {"next": request.get_full_path()}
-        if request.method == "POST" and getattr(view_func, "keeps_late_post", False):
-            keep_late_post(request)
-        if settings.SESSION_COOKIE_NAME in request.COOKIES and not request.session.session_key:
+        if request.method == "POST" and getattr(view_func, "keeps_late_post", False) and keep_late_post(request):
+            query["notice"] = "kept"
+        elif settings.SESSION_COOKIE_NAME in request.COOKIES and not request.session.session_key:
             # The browser still holds the cookie of a session that the server has ended.
             query["notice"] = "ended"
         return HttpResponseRedirect(f"{reverse('account_login')}?{urlencode(query)}")

@@ -35,6 +35,7 @@ CODE_REFUSALS = (WrongCode, MailboxClosed, NoTriesLeft, NoLiveCode)
 # What the sign-in page says to whom another page has led there.
 NOTICES = {
     "ended": gettext_lazy("Your session ended. Sign in to continue."),
+    "kept": gettext_lazy("Your session ended. We kept what you typed: sign in, then send it again."),
     "registered": gettext_lazy("Registration is complete. Sign in with your email address and password."),
     "code_gone": gettext_lazy(
         "If you have entered your code already, your account is ready: sign in. If not, register again."

@@ -170,18 +170,20 @@ def edit_fields(client, draft, **changes) -> dict:
     return {name: value for name, value in fields.items() if isinstance(value, str)} | changes
 
 
-def send_late(draft, member, **changes):
+def send_late(draft, member, *, notice: str = "kept", **changes):
     client = client_of(member)
     fields = edit_fields(client, draft, **changes)
     client.cookies[settings.SESSION_COOKIE_NAME] = "a" * 32
     answer = client.post(url("update_edit", draft.reference), fields)
     assert answer.status_code == 302
     assert answer.url.startswith(url("account_login"))
+    assert answer.url.endswith(f"notice={notice}")
     return client
 
 
 def test_late_form_is_shown_again_after_signing_in(draft, member):
     client = send_late(draft, member, workplace="مستشفى الواحة الجديد")
+    assert "احتفظنا بما كتبته" in client.get(f"{url('account_login')}?notice=kept").content.decode()
     sign_in(client, member.email, PASSWORD)
     page = client.get(url("update_edit", draft.reference)).content.decode()
     assert "مستشفى الواحة الجديد" in page
@@ -214,7 +216,7 @@ def test_late_form_is_dropped_when_it_is_sent_again(draft, member):
 
 @pytest.mark.parametrize("ticket", ["", "forged", "1:1abc:xyz"])
 def test_late_form_without_a_good_ticket_is_not_kept(draft, member, ticket):
-    send_late(draft, member, **{FIELD: ticket})
+    send_late(draft, member, notice="ended", **{FIELD: ticket})
     assert not LatePost.objects.exists()
 
 
