@@ -28,13 +28,14 @@ logger = logging.getLogger(__name__)
 
 # Rows of one claim and one conversation with the mail server. Few: a code that comes meanwhile waits for them.
 BATCH = 10
-LEASE = timedelta(seconds=90)
+# Of a sender that is killed nobody else takes the mail before its lease ends, and 60 s are promised.
+LEASE = timedelta(seconds=55)
 # Seconds for the whole conversation about one mail.
-DEADLINE = 60
+DEADLINE = 40
 # Less than this is renewed before a mail is sent: what DEADLINE allows, and some.
-LEASE_LEFT = timedelta(seconds=75)
+LEASE_LEFT = timedelta(seconds=45)
 # Seconds. What became of a mail is written within its lease, or never.
-INSIST = 60
+INSIST = 40
 SERVICE_CLOSING = 421
 # Replies that are about the mailbox (RFC 5321): every other 5xx is about this sender, its login or its connection.
 OF_MAILBOX = {550, 551, 552, 553, 556}

@@ -66,7 +66,9 @@ class Fault:
         """Keep how long each mail of this fault took, from its commit to the server's 250."""
         began = dict(self.rows.ask("SELECT id::text, extract(epoch FROM created_at)::float8 FROM mail_outbox"))
         first = {receipt.id: receipt.at for receipt in reversed(self.smtp.receipts[self.began :])}
-        measures.waits.setdefault(label, []).extend(at - began[pk] for pk, at in first.items())
+        waits = [at - began[pk] for pk, at in first.items()]
+        measures.waits.setdefault(label, []).extend(waits)
+        assert max(waits) < 60 * measures.slowness()
 
     def note_answers(self, *, normal: float | None = None, allowed: int | None = 0):
         """P5: how many 5xx there were. ``allowed`` None: any number of 503 and nothing else."""

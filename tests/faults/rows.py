@@ -95,7 +95,7 @@ class Rows:
         )
 
     def end_leases(self, addresses: list[str]):
-        """Let the 90 seconds pass for which a sender holds the mails to these addresses."""
+        """Let the 55 seconds pass for which a sender holds the mails to these addresses."""
         self.ask(
             "UPDATE mail_outbox SET leased_until = now() WHERE recipient = ANY(%s) AND leased_until > now()",
             addresses,
